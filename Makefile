@@ -1,0 +1,67 @@
+# Everything a developer or an operator types. `make` alone lists it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP := .setup
+FRONT_SOURCES := esbuild.mjs package-lock.json $(wildcard app/static/harness/*.js app/static/js/*.js)
+# What a test run may be narrowed to: make test ARGS="-k pause".
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-fast lint format lock browser clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: $(SETUP)/app $(SETUP)/front ## set everything up and start the site with its demo account
+	@$(BIN)/python -m app start
+
+test: $(SETUP)/dev $(SETUP)/front browser ## set everything up and run the whole test suite
+	$(BIN)/python -m pytest $(ARGS)
+
+test-fast: $(SETUP)/dev $(SETUP)/front ## the tests that need neither a browser nor PostgreSQL
+	$(BIN)/python -m pytest -m "not browser and not postgresql" $(ARGS)
+
+lint: $(SETUP)/dev ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(SETUP)/dev ## format the Python code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(SETUP)/dev ## pin every package anew, with hashes and without hosts
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-emit-index-url --no-emit-find-links pyproject.toml --output-file requirements/app.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-emit-index-url --no-emit-find-links pyproject.toml --group dev --output-file requirements/dev.txt
+	npm install --package-lock-only --ignore-scripts
+
+browser: # the browser tests drive a Chromium: found, or installed when root
+	@command -v chromium >/dev/null || if [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; \
+	else echo "The browser tests need Chromium. Type: sudo apt-get install chromium" >&2; exit 1; fi
+
+clean: ## remove what the targets above made, but for the instance folder with its database
+	rm -rf $(VENV) $(SETUP) node_modules app/static/dist
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(SETUP)/app: requirements/app.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/app.txt
+	@mkdir -p $(SETUP) && touch $@
+
+$(SETUP)/dev: requirements/dev.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@mkdir -p $(SETUP) && touch $@ $(SETUP)/app
+
+$(SETUP)/node: package-lock.json package.json .npmrc
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@mkdir -p $(SETUP) && touch $@
+
+$(SETUP)/front: $(SETUP)/node $(FRONT_SOURCES)
+	node esbuild.mjs
+	@touch $@

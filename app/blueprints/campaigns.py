@@ -1,0 +1,175 @@
+"""An owner's campaigns: list, upload, watch, pause, reset, delete. A stranger gets 404 everywhere."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from app import campaigns, examples, forms, security
+from app.campaigns import Overview
+from app.extensions import db, get_settings, writing
+from app.models import Campaign
+
+blueprint = Blueprint("campaigns", __name__, url_prefix="/campaign")
+
+
+def get_own(campaign_id: int) -> Campaign:
+    """Return the viewer's campaign; raises NotSignedIn or NotFound."""
+    return campaigns.get_campaign(db.session(), security.get_viewer(), campaign_id)
+
+
+def _to_campaign(campaign_id: int) -> ResponseReturnValue:
+    return redirect(url_for("campaigns.show", campaign_id=campaign_id), 303)
+
+
+@blueprint.get("/all")
+def list_all() -> ResponseReturnValue:
+    """List the viewer's campaigns."""
+    found = campaigns.list_campaigns(db.session(), security.get_viewer())
+    return render_template("campaigns/all.html", overviews=found, examples=examples.list_examples())
+
+
+@blueprint.route("/new", methods=["GET", "POST", "PUT"])
+@security.takes_uploads
+def new() -> ResponseReturnValue:
+    """Take a new campaign: a form from browsers, the same fields by PUT from programs."""
+    security.get_viewer()
+    form = forms.CampaignForm(data=_prefill())
+    if form.is_submitted():
+        upload = form.read_upload()
+        refused = {field.name for field in form.wrong_fields()}
+        found = campaigns.iter_problems(upload, get_settings())
+        form.add_problems(problem for problem in found if problem.field not in refused)
+        if not form.errors:
+            return _to_campaign(_store(upload))
+    return forms.show("campaigns/new.html", form, examples=examples.list_examples(), settings=get_settings())
+
+
+def _prefill() -> dict[str, object]:
+    if request.method != "GET":
+        return {}
+    if slug := request.args.get("example"):
+        example = examples.get_example(slug)
+        return {
+            "name": example.name,
+            "description": example.description,
+            "kernel_text": example.kernel,
+            "static_dataset_text": example.static_dataset,
+            "dataset_gen_text": example.dataset_gen,
+        }
+    if campaign_id := request.args.get("from", type=int):
+        return _copy_of(get_own(campaign_id))
+    return {}
+
+
+def _copy_of(campaign: Campaign) -> dict[str, object]:
+    return {
+        "name": campaign.name,
+        "description": campaign.description,
+        "kernel_text": campaign.kernel.decode(),
+        "static_dataset_text": campaign.static_dataset.decode(),
+        "dataset_gen_text": campaign.dataset_gen.decode(),
+        "listed": campaign.listed,
+        "autostart": campaign.autostart,
+        "sloppy": campaign.sloppy,
+    }
+
+
+def _store(upload: campaigns.Upload) -> int:
+    with writing() as session:
+        owner = security.get_viewer()
+        return campaigns.create_campaign(session, owner, upload, get_settings(), dt.datetime.now(dt.UTC)).id
+
+
+@blueprint.get("/<int:campaign_id>")
+def show(campaign_id: int) -> ResponseReturnValue:
+    """Show one campaign: what it is doing, how to embed it, what went wrong."""
+    campaign = get_own(campaign_id)
+    schedule = campaign.schedule
+    excerpt = campaigns.find_excerpt(campaign.dataset_gen, schedule.generation_line) if schedule.generation_line else []
+    return render_template(
+        "campaigns/show.html",
+        overview=campaigns.get_overview(db.session(), campaign),
+        excerpt=excerpt,
+        errors=campaigns.list_kernel_errors(db.session(), campaign),
+        snippet=make_snippet(campaign, get_settings().compute_url),
+    )
+
+
+@blueprint.get("/<int:campaign_id>/status")
+def show_status(campaign_id: int) -> ResponseReturnValue:
+    """Give the moving part of a campaign's page as JSON; its script asks for it every second."""
+    return describe(campaigns.get_overview(db.session(), get_own(campaign_id)))
+
+
+def describe(overview: Overview) -> dict[str, object]:
+    """Return a campaign's state and counts as JSON: state (a word), percent (0 to 100), and whole numbers."""
+    schedule, progress = overview.campaign.schedule, overview.progress
+    return {
+        "state": overview.state.value,
+        "percent": round(overview.percent, 3),
+        "run": schedule.run,
+        "generated": schedule.generated,
+        "done": progress.done,
+        "value_count": progress.value_count,
+        "nothing_count": progress.nothing_count,
+        "failed_count": progress.failed_count,
+        "compute_ms": progress.compute_ms,
+        "generation_error": schedule.generation_error,
+        "pause_reason": schedule.pause_reason,
+    }
+
+
+def make_snippet(campaign: Campaign, compute_url: str) -> str:
+    """Return the HTML that a site owner pastes: one iframe, which asks its visitor before it computes."""
+    autostart = "?autostart=1" if campaign.autostart else ""
+    return str(
+        Markup(
+            '<iframe src="{url}/embed/{id}{autostart}"\n'
+            '        title="{title}"\n'
+            '        width="320" height="150" style="border:0" loading="lazy"></iframe>'
+        ).format(url=compute_url, id=campaign.id, autostart=autostart, title=f"Help compute: {campaign.name}")
+    )
+
+
+@blueprint.post("/<int:campaign_id>/pause")
+def pause(campaign_id: int) -> ResponseReturnValue:
+    """Stop handing out datasets."""
+    get_own(campaign_id)
+    with writing() as session:
+        campaigns.pause_campaign(session, get_own(campaign_id))
+    return _to_campaign(campaign_id)
+
+
+@blueprint.post("/<int:campaign_id>/resume")
+def resume(campaign_id: int) -> ResponseReturnValue:
+    """Hand out datasets again."""
+    get_own(campaign_id)
+    with writing() as session:
+        campaigns.resume_campaign(session, get_own(campaign_id))
+    return _to_campaign(campaign_id)
+
+
+@blueprint.route("/<int:campaign_id>/datasets/reset", methods=["GET", "POST"])
+def reset(campaign_id: int) -> ResponseReturnValue:
+    """Ask (GET), then delete the results and make every dataset pending again (POST)."""
+    campaign = get_own(campaign_id)
+    if request.method == "POST":
+        with writing() as session:
+            campaigns.reset_campaign(session, get_own(campaign_id))
+        return _to_campaign(campaign_id)
+    return render_template("campaigns/reset.html", overview=campaigns.get_overview(db.session(), campaign))
+
+
+@blueprint.route("/<int:campaign_id>/delete", methods=["GET", "POST"])
+def delete(campaign_id: int) -> ResponseReturnValue:
+    """Ask (GET), then delete the campaign (POST)."""
+    campaign = get_own(campaign_id)
+    if request.method == "POST":
+        with writing() as session:
+            campaigns.delete_campaign(session, get_own(campaign_id), dt.datetime.now(dt.UTC))
+        return redirect(url_for("campaigns.list_all"), 303)
+    return render_template("campaigns/delete.html", overview=campaigns.get_overview(db.session(), campaign))

@@ -1,0 +1,108 @@
+"""Whether bytes are one acceptable msgpack value, at about a microsecond for a small one."""
+
+from __future__ import annotations
+
+import msgpack
+
+from app.codec.pieces import MAX_DEPTH, PIECE_BYTES, Close, Open, iter_pieces, unpack_small
+from app.errors import ManyhandsError
+
+NIL = b"\xc0"
+# msgpack's C code reads this many open containers and no more; a test holds it to that.
+READER_DEPTH = 1024
+_NOT_CONTAINERS = bytes({*range(256)} - {*range(0x80, 0xA0), *range(0xDC, 0xE0)})
+_KEY_TYPES = (str, bytes)
+
+
+class InvalidValue(ManyhandsError):
+    """These bytes are not one msgpack value."""
+
+    http_status = 422
+
+
+def is_nil(data: bytes) -> bool:
+    """Say whether a checked value is nil."""
+    return data == NIL
+
+
+def check_value(data: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH) -> None:
+    """Raise InvalidValue unless the bytes are exactly one msgpack value that every owner can read (C1).
+
+    Refused: nothing, more than max_bytes, an incomplete value, bytes after its end, more than max_depth nested
+    containers, text that is not UTF-8, map keys other than text and binary, malformed extension types.
+    """
+    if len(data) > max_bytes:
+        raise InvalidValue(f"it has {len(data):,} bytes; the limit is {max_bytes:,}")
+    # Before anything is unpacked: a header that declares 2³² elements makes the reader reserve room for them, once for
+    # each open container, so that few containers may be open.
+    if len(data) > max_depth and len(data.translate(None, _NOT_CONTAINERS)) > max_depth:
+        _check_depth(data, max_depth)
+    try:
+        if len(data) <= PIECE_BYTES:
+            unpack_small(data)
+        else:
+            _check_pieces(data)
+    except (ValueError, msgpack.UnpackException) as error:
+        raise InvalidValue(_explain(error)) from error
+
+
+def _check_depth(data: bytes, max_depth: int) -> None:
+    # Skipping makes no objects. The value is skipped inside of so many arrays that max_depth are left of the reader's.
+    outer = b"\x91" * (READER_DEPTH - max_depth)
+    unpacker = msgpack.Unpacker(max_buffer_size=len(outer) + len(data))
+    unpacker.feed(outer)
+    unpacker.feed(data)
+    try:
+        unpacker.skip()
+    except msgpack.StackError as error:
+        raise InvalidValue(f"it is nested deeper than {max_depth} levels") from error
+    except (ValueError, msgpack.UnpackException) as error:
+        raise InvalidValue(_explain(error)) from error
+
+
+def _check_pieces(data: bytes) -> None:
+    unpacker = msgpack.Unpacker(max_buffer_size=len(data))
+    unpacker.feed(data)
+    unpacker.skip()
+    if unpacker.tell() != len(data):
+        raise msgpack.ExtraData(None, b"")
+    del unpacker
+    _check_keys(data)
+
+
+def _check_keys(data: bytes) -> None:
+    # True for each open map; beside it how many of its keys and values have gone by.
+    open_containers: list[list[int]] = [[False, 0]]
+    for piece in iter_pieces(data):
+        is_map, seen = top = open_containers[-1]
+        if isinstance(piece, Close):
+            open_containers.pop()
+            continue
+        if isinstance(piece, Open):
+            _check_key_types((piece,) if is_map and seen % 2 == 0 else ())
+            open_containers.append([piece.is_map, 0])
+            top[1] += 1
+            continue
+        if is_map:
+            _check_key_types(piece[seen % 2 :: 2])
+        top[1] += len(piece)
+
+
+def _check_key_types(keys: tuple[object, ...]) -> None:
+    for key in keys:
+        if type(key) not in _KEY_TYPES:
+            raise ValueError("a map's key is neither text nor binary")
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, msgpack.ExtraData):
+        return "there are bytes after its end"
+    if isinstance(error, UnicodeDecodeError):
+        return "a text in it is not UTF-8"
+    if isinstance(error, msgpack.FormatError):
+        return "it holds the byte 0xc1, which msgpack does not use"
+    if isinstance(error, msgpack.OutOfData) or "incomplete" in str(error) or "exceeds max" in str(error):
+        return "it ends before it is complete"
+    if "map key" in str(error):
+        return "a map's key is neither text nor binary"
+    return str(error) or type(error).__name__

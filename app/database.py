@@ -1,0 +1,149 @@
+"""Engines, pragmas and transactions, the same for every process.
+
+On SQLite the processes share one file. A writer that waits inside C would freeze its whole gevent hub, so nobody waits
+there: ``busy_timeout`` is 0, and BEGIN IMMEDIATE is tried again after a cooperative sleep. A transaction that will
+write says so when it begins; one that only reads never waits for anybody (write-ahead log).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from app.errors import DatabaseBusy
+
+T = TypeVar("T")
+BUSY_RETRY_S = 0.0005
+BUSY_LIMIT_S = 15.0
+DEADLOCK_RETRIES = 5
+# SQLSTATE 40P01 is a deadlock, 40001 a serialisation failure: both ask for the same transaction again.
+RETRIED_SQLSTATES = frozenset({"40P01", "40001"})
+WRITES = "manyhands_writes"  # the execution option that makes a transaction begin as a writer
+
+
+def normalise_url(url: str) -> str:
+    """Return the address with the driver that this project uses (psycopg 3) where it names none."""
+    for prefix in ("postgres://", "postgresql://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg://" + url.removeprefix(prefix)
+    return url
+
+
+def prepare_engine(engine: sa.Engine) -> None:
+    """Give an engine this project's pragmas and its way of beginning transactions. PostgreSQL needs neither."""
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _set_pragmas)
+        sa.event.listen(engine, "begin", _begin)
+
+
+def _set_pragmas(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    assert isinstance(connection, sqlite3.Connection)
+    connection.isolation_level = None  # transactions begin in _begin alone
+    for pragma in ("busy_timeout = 0", "foreign_keys = on", "synchronous = full", "cache_size = -65536"):
+        connection.execute(f"pragma {pragma}")
+    _retry_while_busy(lambda: connection.execute("pragma journal_mode = wal"))
+
+
+def _begin(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get(WRITES, False)
+    _retry_while_busy(lambda: connection.exec_driver_sql("begin immediate" if writes else "begin"))
+
+
+def _retry_while_busy(act: Callable[[], object]) -> None:
+    give_up_at = time.monotonic() + BUSY_LIMIT_S
+    while True:
+        try:
+            act()
+            return
+        except (sqlite3.OperationalError, sa.exc.OperationalError) as error:
+            if not _is_busy(error):
+                raise
+            if time.monotonic() > give_up_at:
+                raise DatabaseBusy() from error
+            time.sleep(BUSY_RETRY_S)
+
+
+def _is_busy(error: Exception) -> bool:
+    original = getattr(error, "orig", error)
+    return getattr(original, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+class Database:
+    """One process' way to the database.
+
+    Args:
+        url: SQLAlchemy address.
+        offload: runs a function where it does not hold up this thread's other work and returns its result. The socket
+            process passes gevent's thread pool: SQLite's commit waits for the disk in C.
+        pool_size: connections kept open, PostgreSQL only.
+    """
+
+    def __init__(
+        self, url: str, *, offload: Callable[[Callable[[], None]], None] | None = None, pool_size: int = 5
+    ) -> None:
+        self.engine = make_engine(url, pool_size)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self._offload = offload if self.is_sqlite else None
+        self._writing: contextlib.AbstractContextManager[Any] = (
+            threading.Lock() if self.is_sqlite else contextlib.nullcontext()
+        )
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """Open a transaction that writes, commit it at the end, roll it back when an exception passes."""
+        with self._writing, self.engine.connect().execution_options(**{WRITES: True}) as connection:
+            connection.begin()
+            yield connection
+            self._commit(connection)
+
+    def _commit(self, connection: sa.Connection) -> None:
+        if self._offload is None:
+            connection.commit()
+        else:
+            self._offload(connection.commit)
+
+    def write(self, work: Callable[[sa.Connection], T]) -> T:
+        """Run work in a transaction that writes, again when PostgreSQL chose it as a deadlock's victim."""
+        for attempt in range(DEADLOCK_RETRIES):
+            try:
+                with self.transaction() as connection:
+                    return work(connection)
+            except sa.exc.OperationalError as error:
+                if attempt == DEADLOCK_RETRIES - 1 or not _asks_for_retry(error):
+                    raise
+        raise AssertionError("unreachable")
+
+    def read(self, work: Callable[[sa.Connection], T]) -> T:
+        """Run work in a transaction that only reads."""
+        with self.engine.connect() as connection:
+            return work(connection)
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def engine_options(url: str, pool_size: int = 5) -> dict[str, Any]:
+    """Return the arguments of create_engine that fit the kind of database."""
+    if url.startswith("sqlite"):
+        return {"connect_args": {"check_same_thread": False, "timeout": 0}}
+    return {"pool_pre_ping": True, "pool_size": pool_size, "max_overflow": 10}
+
+
+def make_engine(url: str, pool_size: int = 5) -> sa.Engine:
+    """Make an engine with this project's pragmas."""
+    engine = sa.create_engine(normalise_url(url), **engine_options(url, pool_size))
+    prepare_engine(engine)
+    return engine
+
+
+def _asks_for_retry(error: sa.exc.OperationalError) -> bool:
+    return getattr(error.orig, "sqlstate", None) in RETRIED_SQLSTATES

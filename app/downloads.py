@@ -1,0 +1,270 @@
+"""A campaign's results as one file: msgpack, JSON lines or CSV. Promises R1 to R3 of results.py are kept here."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import enum
+import functools
+import itertools
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import IO, Any, NamedTuple
+
+import msgpack
+import sqlalchemy as sa
+
+from app import codec
+from app.errors import InvalidInput
+from app.models import Dataset, Result, Schedule
+from app.states import ResultKind
+
+FIELDS = ("dataset_id", "dataset", "result", "date_added")
+PAGE_ROWS = 2000
+PAGE_BYTES = 4 << 20
+CHUNK_BYTES = 1 << 16
+
+
+class Format(enum.StrEnum):
+    """How a download is written; the value is what follows ``raw.`` or stands for it."""
+
+    MSGPACK = "msgpack"
+    JSON_LINES = "jsonl"
+    CSV = "csv"
+
+
+MEDIA_TYPES = {
+    Format.MSGPACK: "application/vnd.msgpack",
+    Format.JSON_LINES: "application/x-ndjson",
+    Format.CSV: "text/csv; charset=utf-8",
+}
+
+
+class Entry(NamedTuple):
+    """One stored value: position, its result's bytes, when it was stored, and its dataset's bytes where asked for."""
+
+    position: int
+    result: bytes
+    added_ms: int  # since 1970 UTC
+    dataset: bytes = b""
+
+
+@dataclasses.dataclass
+class Download:
+    """A finished file of so many bytes and values. Whoever has it closes it, which takes the file away (R3)."""
+
+    head: bytes
+    body: IO[bytes]
+    size_bytes: int
+    count: int
+
+    def iter_chunks(self) -> Iterator[bytes]:
+        """Yield the bytes in order."""
+        yield self.head
+        self.body.seek(0)
+        while chunk := self.body.read(CHUNK_BYTES):
+            yield chunk
+
+    def close(self) -> None:
+        """Take the temporary file away."""
+        self.body.close()
+
+
+def parse_fields(text: str | None, kind: Format) -> tuple[str, ...]:
+    """Return the fields that ``?fields=`` asks for, in its order; none for the plain array of values.
+
+    Without it, JSON lines and CSV have all fields.
+
+    Raises:
+        InvalidInput: a field does not exist or is named twice.
+    """
+    if text is None:
+        return () if kind is Format.MSGPACK else FIELDS
+    fields = tuple(name.strip() for name in text.split(","))
+    for number, name in enumerate(fields):
+        if name not in FIELDS:
+            raise InvalidInput(f"There is no field {name[:40]!r}. The fields are {', '.join(FIELDS)}.", "fields")
+        if name in fields[:number]:
+            raise InvalidInput(f"The field {name} is asked for twice.", "fields")
+    return fields
+
+
+def make_download(engine: sa.Engine, campaign_id: int, kind: Format, fields: tuple[str, ...], folder: str) -> Download:
+    """Write the current run's values to a temporary file in a folder."""
+    body = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the download closes it
+    try:
+        with open_snapshot(engine) as connection:
+            count = _write(kind, fields, iter_pages(connection, campaign_id, wants_dataset="dataset" in fields), body)
+        head = _make_head(kind, fields, count)
+        return Download(head, body, len(head) + body.tell(), count)
+    except BaseException:
+        body.close()
+        raise
+
+
+@contextlib.contextmanager
+def open_snapshot(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Open a transaction that only reads, and sees nothing of what others commit after its first statement (R1)."""
+    # SQLite's reading transactions are snapshots as they are; PostgreSQL's default looks anew at each statement.
+    options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    with engine.connect().execution_options(**({} if engine.dialect.name == "sqlite" else options)) as connection:
+        yield connection
+
+
+def iter_pages(connection: sa.Connection, campaign_id: int, *, wants_dataset: bool) -> Iterator[list[Entry]]:
+    """Yield the values of the current run in dataset order, never more than PAGE_BYTES at once but for a larger one."""
+    run = connection.scalar(sa.select(Schedule.run).where(Schedule.campaign_id == campaign_id))
+    values = _Values(campaign_id, run or 0, wants_dataset)
+    after = -1
+    while sizes := connection.execute(values.select_sizes(after)).all():
+        for low, high in _part(sizes):
+            yield list(itertools.starmap(Entry, connection.execute(values.select(low, high)).all()))
+            time.sleep(0)  # the web process serves others meanwhile
+        after = sizes[-1][0]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Values:
+    """The queries for the values of one run. They bound both tables, or PostgreSQL reads all datasets each time."""
+
+    campaign_id: int
+    run: int
+    wants_dataset: bool
+
+    def select_sizes(self, after: int) -> sa.Select[Any]:
+        """Select (position, bytes) of the next values, which does not read them."""
+        query = sa.select(Result.position, sa.func.length(Result.data).label("size")).where(*self._stored())
+        query = query.where(Result.position > after).order_by(Result.position).limit(PAGE_ROWS)
+        if not self.wants_dataset:
+            return query
+        page = query.subquery()
+        both = sa.select(page.c.position, page.c.size + sa.func.length(Dataset.data))
+        return both.join(Dataset, self._is_dataset_of(page.c.position)).order_by(page.c.position)
+
+    def select(self, low: int, high: int) -> sa.Select[Any]:
+        """Select the values of these positions as the columns of Entry."""
+        # The moment is read as it is stored: making an object of each costs more than all the rest.
+        columns: list[Any] = [Result.position, Result.data, sa.type_coerce(Result.date_added, sa.BigInteger)]
+        query = sa.select(*columns).where(*self._stored(), Result.position.between(low, high)).order_by(Result.position)
+        if not self.wants_dataset:
+            return query
+        query = query.add_columns(Dataset.data).join(Dataset, self._is_dataset_of(Result.position))
+        return query.where(Dataset.position.between(low, high))
+
+    def _stored(self) -> tuple[sa.ColumnElement[bool], ...]:
+        return Result.campaign_id == self.campaign_id, Result.run == self.run, Result.kind == ResultKind.VALUE.value
+
+    def _is_dataset_of(self, position: Any) -> sa.ColumnElement[bool]:
+        return sa.and_(Dataset.campaign_id == self.campaign_id, Dataset.position == position)
+
+
+def _part(sizes: Sequence[Any]) -> Iterator[tuple[int, int]]:
+    """Yield (first, last) positions of runs of (position, bytes) that have PAGE_BYTES at most, or are one value."""
+    low, total = sizes[0][0], 0
+    last = low
+    for position, size_bytes in sizes:
+        if total and total + size_bytes > PAGE_BYTES:
+            yield low, last
+            low, total = position, 0
+        total += size_bytes
+        last = position
+    yield low, last
+
+
+def _write(kind: Format, fields: tuple[str, ...], pages: Iterable[list[Entry]], body: IO[bytes]) -> int:
+    iter_parts = _choose_writer(kind, fields)
+    count = 0
+    for page in pages:
+        count += len(page)
+        body.writelines(itertools.chain.from_iterable(map(iter_parts, page)))
+    return count
+
+
+def _choose_writer(kind: Format, fields: tuple[str, ...]) -> Callable[[Entry], Iterable[bytes]]:
+    """Return what turns a value into the bytes of its part of the file, piece by piece."""
+    if not fields:
+        return lambda entry: (entry.result,)
+    if kind is Format.MSGPACK:
+        return lambda entry: _iter_map(entry, fields)
+    iter_text = _iter_line if kind is Format.JSON_LINES else _iter_record
+    return lambda entry: map(str.encode, iter_text(entry, fields))
+
+
+def _make_head(kind: Format, fields: tuple[str, ...], count: int) -> bytes:
+    if kind is Format.MSGPACK:
+        return bytes(msgpack.Packer().pack_array_header(count))
+    return ",".join(fields).encode() + b"\r\n" if kind is Format.CSV else b""
+
+
+_PACKED_FIELDS = {field: msgpack.packb(field) for field in FIELDS}
+
+
+def _iter_map(entry: Entry, fields: tuple[str, ...]) -> Iterator[bytes]:
+    yield bytes((0x80 | len(fields),))
+    for field in fields:
+        yield _PACKED_FIELDS[field]
+        yield _get_stored(entry, field) or msgpack.packb(_get_plain(entry, field))
+
+
+def _iter_line(entry: Entry, fields: tuple[str, ...]) -> Iterator[str]:
+    before = "{"
+    for field in fields:
+        yield f'{before}"{field}":'
+        if stored := _get_stored(entry, field):
+            yield from codec.iter_json(stored)
+        else:
+            yield f'"{_get_plain(entry, field)}"' if field == "date_added" else str(_get_plain(entry, field))
+        before = ","
+    yield "}\n"
+
+
+def _iter_record(entry: Entry, fields: tuple[str, ...]) -> Iterator[str]:
+    """Yield one line of CSV as RFC 4180 has it. Datasets and results are JSON.
+
+    So texts are in quotes, and none begins with the sign that makes a spreadsheet take it for a formula: what
+    volunteers send must not run on the owner's machine.
+    """
+    before = ""
+    for field in fields:
+        yield before
+        if stored := _get_stored(entry, field):
+            yield from _iter_cell(stored)
+        else:
+            yield str(_get_plain(entry, field))
+        before = ","
+    yield "\r\n"
+
+
+def _iter_cell(stored: bytes) -> Iterator[str]:
+    pieces = codec.iter_json(stored)
+    first = next(pieces)
+    # All but numbers and the like; also where the rest of a long value is not known yet.
+    quote = '"' if first[:1] in ('"', "[", "{", "") else ""
+    yield quote + first.replace('"', '""')
+    for piece in pieces:
+        yield piece.replace('"', '""')
+    yield quote
+
+
+def _get_stored(entry: Entry, field: str) -> bytes | None:
+    """Return the msgpack bytes of a field that is stored as such."""
+    if field == "result":
+        return entry.result
+    return entry.dataset if field == "dataset" else None
+
+
+def _get_plain(entry: Entry, field: str) -> int | str:
+    return entry.position if field == "dataset_id" else say_date(entry.added_ms)
+
+
+def say_date(added_ms: int) -> str:
+    """Return a moment as ISO 8601 in UTC, to the millisecond: 2026-01-31T12:00:00.000Z."""
+    seconds, ms = divmod(added_ms, 1000)
+    return f"{_say_seconds(seconds)}.{ms:03}Z"
+
+
+# Results are stored in batches, so that neighbours share their second.
+@functools.lru_cache(maxsize=1024)
+def _say_seconds(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))

@@ -1,0 +1,53 @@
+"""The Flask extensions, made once and bound to an application by create_app. The only module-level singletons."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from flask import Flask, current_app
+from flask_login import LoginManager
+from flask_sqlalchemy import SQLAlchemy
+from flask_wtf import CSRFProtect
+from sqlalchemy.orm import Session
+
+from app import database
+from app.models import Base
+from app.settings import Settings
+
+db = SQLAlchemy(model_class=Base)
+login_manager = LoginManager()
+csrf = CSRFProtect()
+
+
+def get_settings() -> Settings:
+    """Return the settings of the application that serves this request."""
+    settings: Settings = current_app.extensions["settings"]
+    return settings
+
+
+def init_database(app: Flask, settings: Settings) -> None:
+    """Bind the session to the database that the settings name."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = database.normalise_url(settings.database_url)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = database.engine_options(settings.database_url)
+    db.init_app(app)
+    with app.app_context():
+        database.prepare_engine(db.engine)
+
+
+@contextlib.contextmanager
+def writing() -> Iterator[Session]:
+    """Open the request's transaction that writes; commit it at the end, roll it back when an exception passes.
+
+    Everything slow (hashing, reading uploads) belongs before it: SQLite has one writer at a time. What the request
+    read before is read again on its next use.
+    """
+    session: Session = db.session()
+    session.rollback()
+    session.connection(execution_options={database.WRITES: True})
+    try:
+        yield session
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise

@@ -1,0 +1,68 @@
+"""The only writer of schedule, process, lease, dataset, result, progress, volunteer and kernel_error.
+
+Every function takes an open connection and does one step of a transaction that its caller commits; none of them knows
+Flask, a socket or a clock of its own. Each state transition has its name and its one place here:
+
+    schedule.generation   waiting → running (`claim_generation`) → done (`finish_generation`) or failed
+                          (`fail_generation`); running → waiting (`bury_dead`), when its process died
+    schedule.intent       running ⇄ paused (`set_intent`, `pause_unloadable`)
+    positions of a run    pending → leased (`take_block`) → a row of result (`store`), and back to pending
+                          (`free_leases`, `bury_dead`)
+    schedule.run          n → n + 1 (`reset`): the fence; what is still stored for the old run is never read
+
+Promises kept here: D3 by the primary key of result; D5 by freeing the leases of processes that stop or die; D8, since
+done is the existence of a row that nothing takes away within a run.
+"""
+
+from __future__ import annotations
+
+from app.ledger.generation import (
+    add_datasets,
+    claim_generation,
+    fail_generation,
+    finish_generation,
+    forget_datasets,
+)
+from app.ledger.leases import Appetite, free_leases, release, release_unknown, take_block
+from app.ledger.outcomes import Batch, forget_old_results, store
+from app.ledger.processes import bury_dead, bury_kind, count_alive, enter_process, leave_process, refresh_process
+from app.ledger.schedules import (
+    close_schedule,
+    find_runnable,
+    find_views,
+    open_schedule,
+    pause_unloadable,
+    reset,
+    set_intent,
+    sum_progress,
+)
+
+__all__ = [
+    "Appetite",
+    "Batch",
+    "add_datasets",
+    "bury_dead",
+    "bury_kind",
+    "claim_generation",
+    "close_schedule",
+    "count_alive",
+    "enter_process",
+    "fail_generation",
+    "find_runnable",
+    "find_views",
+    "finish_generation",
+    "forget_datasets",
+    "forget_old_results",
+    "free_leases",
+    "leave_process",
+    "open_schedule",
+    "pause_unloadable",
+    "refresh_process",
+    "release",
+    "release_unknown",
+    "reset",
+    "set_intent",
+    "store",
+    "sum_progress",
+    "take_block",
+]

@@ -1,0 +1,135 @@
+"""Results as their owner sees them: page by page, one by one, and as a file to take home.
+
+Promises, cited by the tests:
+R1 a download is one snapshot: its header counts exactly the values that follow, whatever is stored meanwhile, and only
+   results of the run that is current in this snapshot are in it, in dataset order.
+R2 it needs constant memory: rows come in pages of bounded bytes, pass undecoded, and go to a temporary file.
+R3 no transaction is open while a client downloads, and the temporary file is gone with the download, whatever ends it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.errors import NotFound
+from app.models import Campaign, Dataset, KernelError, Result
+from app.states import ResultKind
+
+PAGE_ROWS = 50
+# What a table's cell and a result's own page are made of, at most: values may have megabytes, pages have not.
+CELL_BYTES = 512
+VALUE_BYTES = 1 << 16
+MAX_POSITION = 2**31 - 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """One dataset's outcome. `dataset` and `result` are the first bytes of what has so many in all."""
+
+    position: int
+    kind: ResultKind
+    dataset: bytes
+    dataset_bytes: int
+    result: bytes | None
+    result_bytes: int
+    date_added: dt.datetime
+    compute_ms: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Page:
+    """Some outcomes in dataset order, and the keys of the pages around; None: there is no such page.
+
+    The first page's key is -1, the position before the first one.
+    """
+
+    rows: Sequence[Row]
+    previous: int | None
+    next: int | None
+
+
+def list_results(session: Session, campaign: Campaign, after: int = -1, limit: int = PAGE_ROWS) -> Page:
+    """Return the outcomes of the current run behind a position."""
+    query = _select_rows(campaign, CELL_BYTES).where(Result.position > after).order_by(Result.position)
+    rows = [_make_row(row) for row in session.execute(query.limit(limit + 1))]
+    following = rows[limit - 1].position if len(rows) > limit else None
+    return Page(rows[:limit], _find_previous(session, campaign, after, limit), following)
+
+
+def _find_previous(session: Session, campaign: Campaign, after: int, limit: int) -> int | None:
+    query = sa.select(Result.position).where(*_of_current_run(campaign), Result.position <= after)
+    before = session.scalars(query.order_by(Result.position.desc()).limit(limit + 1)).all()
+    if not before:
+        return None
+    return before[limit] if len(before) > limit else -1
+
+
+def get_result(session: Session, campaign: Campaign, position: int) -> Row:
+    """Return one dataset's outcome in the current run.
+
+    Raises:
+        NotFound: there is no such dataset, or it has no outcome yet; says which.
+    """
+    if position <= MAX_POSITION:
+        query = _select_rows(campaign, VALUE_BYTES).where(Result.position == position)
+        row = session.execute(query).one_or_none()
+        if row is not None:
+            return _make_row(row)
+    generated = campaign.schedule.generated
+    if position < generated:
+        raise NotFound(f"Dataset {position:,} has no result yet.")
+    if generated == 0:
+        raise NotFound("This campaign has no datasets yet.")
+    raise NotFound(f"There is no dataset {position:,}: the last one is {generated - 1:,}.")
+
+
+def find_neighbours(session: Session, campaign: Campaign, position: int) -> tuple[int | None, int | None]:
+    """Return the positions of the outcomes before and after one."""
+    query = sa.select(Result.position).where(*_of_current_run(campaign)).limit(1)
+    before = query.where(Result.position < position).order_by(Result.position.desc())
+    after = query.where(Result.position > position).order_by(Result.position)
+    return session.scalar(before), session.scalar(after)
+
+
+def list_errors(session: Session, campaign: Campaign, position: int) -> Sequence[KernelError]:
+    """Return what went wrong with one dataset in the current run, oldest first."""
+    query = sa.select(KernelError).where(
+        KernelError.campaign_id == campaign.id,
+        KernelError.run == campaign.schedule.run,
+        KernelError.position == position,
+    )
+    return session.scalars(query.order_by(KernelError.id).limit(PAGE_ROWS)).all()
+
+
+def _of_current_run(campaign: Campaign) -> tuple[sa.ColumnElement[bool], ...]:
+    return Result.campaign_id == campaign.id, Result.run == campaign.schedule.run
+
+
+def _select_rows(campaign: Campaign, most_bytes: int) -> sa.Select[Any]:
+    same = sa.and_(Dataset.campaign_id == Result.campaign_id, Dataset.position == Result.position)
+    columns = (
+        Result.position,
+        Result.kind,
+        _beginning(Dataset.data, most_bytes),
+        sa.func.length(Dataset.data),
+        _beginning(Result.data, most_bytes),
+        sa.func.coalesce(sa.func.length(Result.data), 0),
+        Result.date_added,
+        Result.compute_ms,
+    )
+    return sa.select(*columns).join(Dataset, same).where(*_of_current_run(campaign))
+
+
+def _beginning(column: Any, most_bytes: int) -> sa.Function[bytes]:
+    return sa.func.substr(column, 1, most_bytes, type_=sa.LargeBinary)
+
+
+def _make_row(row: sa.Row[Any]) -> Row:
+    position, kind, *rest = tuple(row)
+    return Row(position, ResultKind(kind), *rest)

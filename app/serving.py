@@ -1,0 +1,52 @@
+"""gunicorn's configuration, used by `python -m app serve`: gevent workers, and the hub's life in the socket process."""
+
+from __future__ import annotations
+
+import os
+import resource
+from typing import Any
+
+import gevent
+
+from app.settings import Settings
+
+settings = Settings.from_environ()
+surface = os.environ.get("MANYHANDS_SURFACE", "web")
+
+wsgi_app = f"app.wsgi:{surface}()"
+bind = f"{settings.bind_host}:{settings.port if surface == 'web' else settings.socket_port}"
+worker_class = "gevent"
+workers = settings.web_workers if surface == "web" else settings.socket_workers
+worker_connections = settings.connections_max + 100  # beside the volunteers, embed pages want to be served
+graceful_timeout = 15
+keepalive = 5
+control_socket_disable = True
+proc_name = f"manyhands-{surface}"
+forwarded_allow_ips = settings.trusted_proxies
+WATCH_S = 0.05
+
+
+def when_ready(server: Any) -> None:
+    """Say where the process listens."""
+    server.log.info("%s listens on %s", surface, bind)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Start the hub once gevent has taken over, and stop it as soon as the worker is told to end."""
+    if surface == "socket":
+        _raise_descriptor_limit()
+        from app.blueprints.socket import start_hub
+
+        hub = start_hub(worker.wsgi)
+        gevent.spawn(_stop_with, worker, hub)
+
+
+def _stop_with(worker: Any, hub: Any) -> None:
+    while worker.alive:
+        gevent.sleep(WATCH_S)
+    hub.stop()
+
+
+def _raise_descriptor_limit() -> None:
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,121 @@
+"""What every test may use: both databases, the site's application, and the cast: Alice owns it, Bob is a stranger."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import create_app, migrate
+from app.database import Database
+from app.settings import Settings
+from tests import cast, postgres
+from tests.processes import Site, run_site
+
+BOTH_DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, copied for each test: migrating anew would take most of the suite's time."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.sqlite3"
+    database = Database(f"sqlite:///{path}")
+    migrate.upgrade(database)
+    database.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[postgres.Server]:
+    """A real PostgreSQL server with a migrated template database."""
+    with postgres.run_server() as server:
+        server.create("template_migrated")
+        database = Database(server.url("template_migrated"))
+        migrate.upgrade(database)
+        database.dispose()
+        yield server
+
+
+@contextlib.contextmanager
+def make_database(kind: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Make a migrated, empty database, and yield its address."""
+    if kind == "sqlite":
+        folder.mkdir(exist_ok=True)
+        shutil.copy(request.getfixturevalue("sqlite_template"), folder / "manyhands.sqlite3")
+        yield f"sqlite:///{folder}/manyhands.sqlite3"
+        return
+    server: postgres.Server = request.getfixturevalue("postgresql_server")
+    name = f"test_{secrets.token_hex(6)}"
+    server.create(name, template="template_migrated")
+    yield server.url(name)
+    server.drop(name)
+
+
+@pytest.fixture(params=BOTH_DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a migrated, empty database: each test that asks for it runs on SQLite and on PostgreSQL."""
+    with make_database(request.param, tmp_path / "instance", request) as url:
+        yield url
+
+
+@pytest.fixture(params=BOTH_DATABASES, scope="module")
+def socket_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A running socket process that the tests of a module share, on SQLite and on PostgreSQL."""
+    folder = tmp_path_factory.mktemp("site") / "instance"
+    with make_database(request.param, folder, request) as url, run_site(folder, url, "socket") as site:
+        yield site
+
+
+@pytest.fixture
+def shared_database(socket_site: Site) -> Iterator[Database]:
+    """The database of the shared socket process."""
+    database = Database(socket_site.environ["DATABASE_URL"])
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A way to the database as the background process has it."""
+    database = Database(database_url)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """Settings of a fresh installation without a captcha."""
+    return Settings(instance_dir=str(tmp_path / "instance"), database_url=database_url, captcha="off")
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    """The site."""
+    app = create_app("web", settings)
+    yield app
+    with app.app_context():
+        app.extensions["sqlalchemy"].engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Somebody who has not signed in."""
+    return app.test_client()
+
+
+@pytest.fixture
+def alice(app: Flask) -> cast.Person:
+    """Alice, signed in: she owns what the test makes."""
+    return cast.sign_up(app, "Alice", "Ames", "alice@example.org")
+
+
+@pytest.fixture
+def bob(app: Flask) -> cast.Person:
+    """Bob, signed in: a stranger to Alice's things."""
+    return cast.sign_up(app, "Bob", "Bell", "bob@example.org")

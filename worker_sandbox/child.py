@@ -1,0 +1,123 @@
+"""The child: runs one dataset generator in QuickJS. Started as a script by `parent.py`, never imported.
+
+Command line: the parent's process id, the folder of the engine's extension module, the engine's limits as
+`memory_bytes:stack_bytes:seconds`, then every limit of the operating system as `NAME:soft:hard`.
+Standard input, up to its end: what `prelude.js` takes as options in one line, then the generator's source,
+both as JSON in ASCII.
+Standard output: frames of one letter, the length of the body (4 bytes, little-endian) and the body:
+
+    R          ready: every limit is set
+    C  JSON    datasets with commas between them
+    E          the end: there are no more datasets
+    X  JSON    the generator failed: what `prelude.js` reports
+    K  text    the engine stopped the generator: what it raised, past any JavaScript
+    U  text    the sandbox could not be set up: the layer, a line feed, the detail
+
+It starts for every generator, so it imports as little as it can, neither `json` nor `typing`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def send(kind: bytes, body: bytes = b"") -> None:
+    """Write one frame; blocks while the parent does not read, which is all the flow control there is."""
+    rest = memoryview(kind + len(body).to_bytes(4, "little") + body)
+    while rest:
+        rest = rest[os.write(1, rest) :]
+
+
+def send_text(kind: bytes, text: str) -> None:
+    send(kind, text[:1000].encode(errors="replace"))
+
+
+def read_input() -> str:
+    """Everything on standard input."""
+    pieces = []
+    while piece := os.read(0, 2**20):
+        pieces.append(piece)
+    return b"".join(pieces).decode()
+
+
+def read_prelude() -> str:
+    with open(os.path.join(HERE, "prelude.js"), encoding="utf-8") as file:
+        return file.read()
+
+
+def new_engine(limits: str) -> Any:
+    """A QuickJS context that knows its limits.
+
+    Made from the extension module itself: the package `quickjs` around it starts a thread when imported.
+    """
+    import _quickjs  # type: ignore[import-not-found]
+
+    memory_bytes, stack_bytes, seconds = limits.split(":")
+    engine = _quickjs.Context()
+    engine.set_memory_limit(int(memory_bytes))
+    engine.set_max_stack_size(int(stack_bytes))
+    # Processor time, anew for each call: the clock that counts is the parent's.
+    engine.set_time_limit(float(seconds))
+    return engine
+
+
+def parse_resource(argument: str) -> tuple[str, int, int]:
+    name, soft, hard = argument.split(":")
+    return name, int(soft), int(hard)
+
+
+def prepare(parent_pid: str, engine_limits: str, resources: list[str]) -> tuple[Callable[..., str], str]:
+    """Read everything, lock the process down, and only then run the prelude. Returns its `step` and the source."""
+    import lockdown  # type: ignore[import-not-found]  # By itself: the package around it imports much more.
+
+    options, source = read_input().split("\n")
+    prelude = read_prelude()
+    engine = new_engine(engine_limits)
+    lockdown.lock_down([parse_resource(each) for each in resources], int(parent_pid))
+    return engine.eval(prelude)(options), source
+
+
+def run(step: Callable[..., str], source: str) -> None:
+    """Send the datasets chunk by chunk, then the end or the failure. step: what `prelude.js` returns."""
+    text = step(source)
+    while text and not text.startswith("!"):
+        send(b"C", text.encode())
+        text = step()
+    if text:
+        send(b"X", text[1:].encode())
+    else:
+        send(b"E")
+
+
+def main() -> None:
+    # UTC, so that a generator's dates do not depend on the host; read before files are closed off.
+    os.environ["TZ"] = "UTC0"
+    time.tzset()
+    sys.path += [HERE, sys.argv[2]]
+    try:
+        step, source = prepare(sys.argv[1], sys.argv[3], sys.argv[4:])
+    except BaseException as error:  # Nothing of the generator has run: this is the sandbox's own failure.
+        layer = getattr(error, "layer", "engine")
+        send_text(b"U", f"{layer}\n{getattr(error, 'detail', f'{type(error).__name__}: {error}')}")
+        return
+    send(b"R")
+    try:
+        run(step, source)
+    except BrokenPipeError:
+        pass  # The parent wants no more.
+    except BaseException as error:  # Whatever the engine raises is the generator's doing.
+        send_text(b"K", f"{type(error).__name__}: {error}")
+
+
+if __name__ == "__main__":
+    main()
+    os._exit(0)  # Freeing a large heap takes time, and nothing is left to be done.

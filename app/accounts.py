@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import hashlib
 import secrets
 import unicodedata
@@ -33,8 +34,6 @@ STALE_AFTER = dt.timedelta(minutes=5)
 WRONG = "The e-mail address or the password is wrong."
 
 _hasher = PasswordHasher()
-# Compared with when there is no such account, so that the answer takes as long as for one that exists.
-_DUMMY_HASH = _hasher.hash(secrets.token_hex(16))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,6 +117,16 @@ def hash_password(password: str) -> str:
     return _hasher.hash(_normalise_password(password))
 
 
+@functools.cache
+def make_dummy_hash() -> str:
+    """Return a hash of nothing that anybody knows, compared with when there is no such account.
+
+    The answer then takes as long as for one that exists. Call it once when the site starts, so that the first unknown
+    address does not take longer.
+    """
+    return _hasher.hash(secrets.token_hex(16))
+
+
 def _normalise_password(password: str) -> str:
     # Keyboards disagree on how to write é: the same password must be the same on all of them.
     return unicodedata.normalize("NFKC", password)
@@ -125,7 +134,7 @@ def _normalise_password(password: str) -> str:
 
 def _matches(stored_hash: str | None, password: str) -> bool:
     try:
-        _hasher.verify(stored_hash or _DUMMY_HASH, _normalise_password(password))
+        _hasher.verify(stored_hash or make_dummy_hash(), _normalise_password(password))
     except (VerificationError, InvalidHashError):
         return False
     return stored_hash is not None

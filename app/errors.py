@@ -8,6 +8,7 @@
     ├── Conflict                the row is not in a state that allows the change
     ├── DatabaseBusy            the database could not be written to in time
     ├── SettingsError           the environment holds a value that cannot work
+    ├── InvalidValue            bytes that are not one msgpack value within limits (codec)
     └── ProtocolError           a volunteer broke the protocol: its connection ends, and nothing else
 
 An error's docstring is its message when none is given.

@@ -32,8 +32,12 @@ def when_ready(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Start the hub once gevent has taken over, and stop it as soon as the worker is told to end."""
-    if surface == "socket":
+    """Make ready what requests wait for; in the socket process, the hub lives from here until the worker is to end."""
+    if surface == "web":
+        from app.accounts import make_dummy_hash
+
+        make_dummy_hash()
+    else:
         _raise_descriptor_limit()
         from app.blueprints.socket import start_hub
 

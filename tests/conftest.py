@@ -112,10 +112,10 @@ def client(app: Flask) -> FlaskClient:
 @pytest.fixture
 def alice(app: Flask) -> cast.Person:
     """Alice, signed in: she owns what the test makes."""
-    return cast.sign_up(app, "Alice", "Ames", "alice@example.org")
+    return cast.come_in(app, "Alice", "Ames", "alice@example.org")
 
 
 @pytest.fixture
 def bob(app: Flask) -> cast.Person:
     """Bob, signed in: a stranger to Alice's things."""
-    return cast.sign_up(app, "Bob", "Bell", "bob@example.org")
+    return cast.come_in(app, "Bob", "Bell", "bob@example.org")

@@ -6,6 +6,7 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from websockets.exceptions import WebSocketException
 
@@ -14,6 +15,7 @@ from tests.campaigns import make_campaign, read_progress, read_results
 from tests.processes import Site, run_site
 from tests.volunteers import Classic, run_together
 
+pytestmark = pytest.mark.slow
 CLIENTS = 50
 DATASETS = 4000
 

@@ -20,6 +20,8 @@ from app.states import Generation
 from tests.campaigns import KERNEL, make_owner
 from tests.processes import Site, run_site
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def background_site(tmp_path: Any, database_url: str) -> Iterator[Site]:

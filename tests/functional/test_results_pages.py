@@ -160,8 +160,18 @@ def test_a_page_key_that_is_no_number_is_refused(database: Database, alice: cast
 def test_a_page_behind_the_last_result_says_so(database: Database, alice: cast.Person) -> None:
     campaign_id = make(database, alice, 9, {0: "x"})
     page = alice.get(f"/campaign/{campaign_id}/results?after=2147483647")
-    assert "There are no results after dataset 2,147,483,647." in text(page)
+    assert "There is nothing on this page" in text(page)
     assert links(page, "prev") == [f"/campaign/{campaign_id}/results"]
+
+
+def test_a_page_read_between_the_counters_and_a_reset_is_empty_and_not_broken(
+    database: Database, alice: cast.Person
+) -> None:
+    campaign = make(database, alice, 1, {0: 1})
+    database.write(lambda connection: connection.execute(sa.text("delete from result")))
+    page = alice.get(f"/campaign/{campaign}/results")
+    assert page.status_code == 200
+    assert "There is nothing on this page" in text(page)
 
 
 def test_one_result_is_shown_with_its_dataset_and_its_neighbours(database: Database, alice: cast.Person) -> None:

@@ -69,11 +69,11 @@ def has_campaign(rule: Rule) -> bool:
     return "campaign_id" in rule.arguments
 
 
-def iter_doors(app: Flask, campaign_id: int) -> Iterator[Door]:
-    """Go through every method of every route with a campaign's id."""
+def iter_doors(app: Flask, campaign_id: int, *, is_open: bool = False) -> Iterator[Door]:
+    """Go through every method of every route with a campaign's id: the owner's, or those that are open to anyone."""
     adapter = app.url_map.bind("localhost")
     for rule in iter_rules(app):
-        if has_campaign(rule) and rule.endpoint not in OPEN_CAMPAIGN:
+        if has_campaign(rule) and (rule.endpoint in OPEN_CAMPAIGN) == is_open:
             values = {name: FILLED[name] for name in rule.arguments if name != "campaign_id"}
             path = adapter.build(rule.endpoint, {"campaign_id": campaign_id, **values})
             for method in sorted((rule.methods or set()) - {"OPTIONS"}):
@@ -162,16 +162,34 @@ def test_pages_for_those_signed_in_send_an_anonymous_visitor_to_sign_in(app: Fla
         assert (response.status_code, response.location.split("?")[0]) == (303, "/signin"), endpoint
 
 
-def test_a_deleted_campaign_is_404_for_its_owner_too(
+def test_what_is_open_to_anyone_is_only_looked_at_and_changes_nothing(
+    app: Flask, database: Database, client: FlaskClient, campaign_id: int
+) -> None:
+    before = dump(database)
+    doors = list(iter_doors(app, campaign_id, is_open=True))
+    assert {door.endpoint for door in doors} == OPEN_CAMPAIGN
+    assert {door.method for door in doors} <= set(SAFE)
+    assert {door.knock(client).status_code for door in doors} == {200}
+    assert dump(database) == before
+
+
+def test_a_strangers_campaign_cannot_be_read_by_duplicating_it(bob: cast.Person, campaign_id: int) -> None:
+    for number in (campaign_id, campaign_id + 1000, 10**40):
+        assert bob.get(f"/campaign/new?from={number}").status_code == 404
+
+
+def test_a_deleted_campaign_is_404_for_everybody(
     app: Flask, database: Database, alice: cast.Person, campaign_id: int
 ) -> None:
     update = sa.update(Campaign).where(Campaign.id == campaign_id).values(deleted=True)
     database.write(lambda connection: connection.execute(update))
-    answers = {door: door.knock(alice.browser).status_code for door in iter_doors(app, campaign_id)}
+    doors = [*iter_doors(app, campaign_id), *iter_doors(app, campaign_id, is_open=True)]
+    answers = {door: door.knock(alice.browser).status_code for door in doors}
     assert answers == dict.fromkeys(answers, 404)
 
 
 def test_an_id_larger_than_any_database_keeps_is_404(app: Flask, alice: cast.Person) -> None:
     for number in (2**31, 2**63, 10**40):
-        answers = {door: door.knock(alice.browser).status_code for door in iter_doors(app, number)}
+        doors = [*iter_doors(app, number), *iter_doors(app, number, is_open=True)]
+        answers = {door: door.knock(alice.browser).status_code for door in doors}
         assert answers == dict.fromkeys(answers, 404)

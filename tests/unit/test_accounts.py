@@ -115,6 +115,7 @@ def test_an_account_without_a_password_is_opened_by_none(session: Session, user:
         accounts.authenticate(session, user.email, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("email", ["bob@example.org", "not an address"])
 def test_an_unknown_address_costs_the_same_work_as_a_wrong_password(session: Session, user: User, email: str) -> None:
     def work(address: str) -> float:

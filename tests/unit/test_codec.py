@@ -155,6 +155,7 @@ def peak_bytes(act: Callable[[], object]) -> int:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_checking_hostile_megabytes_costs_no_more_than_copies_of_them(name: str) -> None:
     data = HOSTILE[name]
@@ -170,6 +171,7 @@ def test_checking_hostile_megabytes_costs_no_more_than_copies_of_them(name: str)
     assert peak_bytes(act) < 2 * len(data) + 9 * MEGABYTE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WELL_FORMED)
 def test_megabytes_become_json_without_becoming_objects(name: str) -> None:
     data = HOSTILE[name]
@@ -183,6 +185,7 @@ def test_megabytes_become_json_without_becoming_objects(name: str) -> None:
     assert letters > len(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_showing_megabytes_costs_no_more_than_what_is_shown(name: str) -> None:
     data = HOSTILE[name]
@@ -245,6 +248,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(VALUES, st.integers(0, 3))
 def test_small_and_large_values_have_the_same_json(value: Any, copies: int) -> None:

@@ -108,6 +108,7 @@ def test_outcomes_without_a_value_are_left_out(database: Database) -> None:
     assert ids == [{"dataset_id": 1}, {"dataset_id": 5}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [0, 1, 15, 16, 65_535, 65_536])
 def test_the_header_counts_exactly_the_values(database: Database, count: int) -> None:
     campaign_id = make_campaign(database, [])
@@ -171,6 +172,7 @@ def test_no_text_that_a_volunteer_sends_is_a_formula_in_csv(database: Database, 
     assert json.loads(cell) == text
 
 
+@pytest.mark.slow
 def test_values_of_many_megabytes_are_whole_in_every_format(database: Database) -> None:
     large = {"text": 'é"\n' * 2_000_000, "binary": bytes(range(256)) * 10_000, "list": list(range(200_000))}
     campaign_id = make(database, [(0, large), (1, 1), (2, large)])
@@ -323,6 +325,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
+@pytest.mark.slow
 def test_200_000_results_of_100_megabytes_need_constant_memory(database: Database, database_url: str) -> None:
     owner_id = make_owner(database)
     empty_id, campaign_id = (make_campaign(database, [], owner_id=owner_id) for _ in range(2))

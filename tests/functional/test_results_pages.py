@@ -118,7 +118,9 @@ def test_the_pages_lead_from_one_to_the_next_and_back(database: Database, alice:
     third = alice.get(links(second, "next")[0])
     assert [row[0] for row in cells(third)] == [str(n) for n in range(100, 120)]
     assert links(third, "next") == []
-    assert alice.get(links(third, "prev")[0]).data == second.data
+    # All but the last column, which says how long ago something was.
+    again = alice.get(links(third, "prev")[0])
+    assert [row[:-1] for row in cells(again)] == [row[:-1] for row in cells(second)]
     assert links(second, "prev") == [address]
 
 

@@ -254,3 +254,53 @@ def test_a_hello_that_never_comes_ends_the_connection(tmp_path: Path, database_u
             client.recv(10)
         assert closed.value.rcvd.code == 1008
         assert closed.value.rcvd.reason == "No hello came."
+
+
+def test_a_kernel_that_three_volunteers_cannot_load_is_paused_with_its_error(
+    shared_database: Database, socket_site: Site
+) -> None:
+    campaign = make_campaign(shared_database, ["one"], kernel="({main: function () {")
+    volunteers = [Batched.open(socket_site.socket_url, campaign) for _ in range(3)]
+    for volunteer in volunteers:
+        volunteer.socket.send('x{"name": "SyntaxError", "message": "Unexpected end of input", "stack": ""}')
+    assert [close_code(volunteer.socket) for volunteer in volunteers] == [4409] * 3
+    reason = sa.text("select pause_reason from schedule where campaign_id = :c")
+    said = shared_database.read(lambda connection: connection.execute(reason, {"c": campaign}).scalar_one())
+    assert said == "The kernel does not load: SyntaxError: Unexpected end of input"
+    assert read_progress(shared_database, campaign).done == 0
+
+
+def test_a_client_that_does_not_answer_pings_is_ended_unless_it_computes(tmp_path: Path, database_url: str) -> None:
+    environ = {"PING_INTERVAL_S": "0.2", "PING_TIMEOUT_S": "0.5"}
+    with run_site(tmp_path / "instance", database_url, "socket", **environ) as site:
+        database = Database(database_url)
+        campaign = make_campaign(database, ["one"])
+        computing, waiting = _upgrade(site), _upgrade(site)
+        for raw in (computing, waiting):
+            raw.sendall(_masked_text(f"i{campaign}"))
+            time.sleep(0.5)
+        assert _read_until_closed(waiting, timeout_s=15)
+        assert not _read_until_closed(computing, timeout_s=1)
+        computing.sendall(_masked_text("n"))
+        assert _read_until_closed(computing, timeout_s=15)
+        assert read_progress(database, campaign).nothing_count == 1
+        database.dispose()
+
+
+def _masked_text(text: str) -> bytes:
+    return bytes([0x81, 0x80 | len(text)]) + b"\0\0\0\0" + text.encode()
+
+
+def _read_until_closed(raw: stdsocket.socket, timeout_s: float) -> bool:
+    """Read and answer nothing; say whether the server closed the connection within the time."""
+    raw.settimeout(timeout_s)
+    give_up_at = time.monotonic() + timeout_s
+    try:
+        while time.monotonic() < give_up_at:
+            if not raw.recv(65536):
+                return True
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+    return False

@@ -79,7 +79,7 @@ def test_downloads_while_fifty_clients_add_results_are_each_one_whole_array(site
         assert earlier == sorted(set(earlier))
         assert set(earlier) <= set(later)
     assert downloads[-1] == list(range(DATASETS))
-    assert 0 < len(downloads[1]) < DATASETS
+    assert any(0 < len(values) < DATASETS for values in downloads)
 
 
 def compute(dataset: dict[str, int]) -> int:

@@ -113,7 +113,7 @@ class Background:
         except worker_sandbox.SandboxUnavailable as error:
             log.exception("the sandbox cannot be used")
             self._fail(claim, f"The server's sandbox cannot be used: {error} Tell the operator.", None)
-        log.info("campaign %d: generated in %.2f s", claim.campaign_id, time.monotonic() - started_at)
+        log.info("campaign %d: its generator ended after %.2f s", claim.campaign_id, time.monotonic() - started_at)
         return True
 
     def _generate(self, claim: GenerationClaim) -> None:

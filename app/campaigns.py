@@ -214,7 +214,7 @@ def _state(campaign: Campaign, progress: Progress) -> State:
         return State.DONE
     if schedule.intent is Intent.PAUSED:
         return State.PAUSED
-    return State.RUNNING if schedule.generation is Generation.DONE or schedule.generated else State.GENERATING
+    return State.RUNNING if schedule.generation is Generation.DONE else State.GENERATING
 
 
 def find_served(session: Session, campaign_id: int) -> Campaign | None:

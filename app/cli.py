@@ -10,8 +10,6 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 
-from app import migrate, secrets_file
-from app.database import Database
 from app.errors import ManyhandsError
 from app.settings import Settings, describe
 
@@ -54,6 +52,9 @@ def _print_settings(settings: Settings, _arguments: argparse.Namespace) -> None:
 
 
 def _migrate(settings: Settings, _arguments: argparse.Namespace) -> None:
+    from app import migrate, secrets_file
+    from app.database import Database
+
     os.makedirs(settings.instance_dir, exist_ok=True)
     secrets_file.get_secret_key(settings)
     database = Database(settings.database_url)
@@ -63,6 +64,7 @@ def _migrate(settings: Settings, _arguments: argparse.Namespace) -> None:
 
 def _make_demo(settings: Settings, _arguments: argparse.Namespace) -> None:
     from app import demo
+    from app.database import Database
 
     database = Database(settings.database_url)
     print(demo.make_demo(database, settings))
@@ -82,6 +84,7 @@ def _serve(_settings: Settings, arguments: argparse.Namespace) -> None:
 
 def _run_background(settings: Settings, _arguments: argparse.Namespace) -> None:
     from app.background import Background
+    from app.database import Database
 
     database = Database(settings.database_url)
     background = Background(settings, database)

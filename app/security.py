@@ -283,7 +283,8 @@ def _answer_http_error(error: HTTPException) -> ResponseReturnValue:
 def _describe(error: HTTPException, status: int) -> str:
     if isinstance(error, CSRFError):
         return (
-            "This form is out of date: its security token is missing or was replaced. Reload the page and send again."
+            "This form is out of date, because you signed in or out after it was opened. "
+            "Go back, copy what you typed, reload the page and send it again."
         )
     if isinstance(error, RequestEntityTooLarge):
         _drain_body()

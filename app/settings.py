@@ -49,6 +49,13 @@ def _number(text: str) -> int:
     return value
 
 
+def _port(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 65535:
+        raise ValueError("must be a port, from 1 to 65535")
+    return value
+
+
 _PARSERS: dict[str, Callable[[str], Any]] = {"int": _number, "float": float, "bool": _flag, "str": str}
 
 
@@ -57,9 +64,9 @@ class Settings:
     """The settings in force; frozen, and handed to whoever needs them."""
 
     # Where things are.
-    port: int = setting(5000, "Port of the web process: the site.")
-    socket_port: int = setting(5001, "Port of the socket process: embed pages and volunteers' sockets.")
-    mail_port: int = setting(5002, "Port of the development mail process (SMTP, loopback only).")
+    port: int = setting(5000, "Port of the web process: the site.", parse=_port)
+    socket_port: int = setting(5001, "Port of the socket process: embed pages and volunteers' sockets.", parse=_port)
+    mail_port: int = setting(5002, "Port of the development mail process (SMTP, loopback only).", parse=_port)
     bind_host: str = setting("127.0.0.1", "Address that the web and socket processes listen on.")
     instance_dir: str = setting("instance", "Folder of the database, the secret key and kept mails.")
     database_url: str = setting("", "SQLAlchemy address of the database. Empty: SQLite in the instance folder.")

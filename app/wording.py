@@ -40,4 +40,5 @@ def duration(milliseconds: int) -> str:
     seconds = milliseconds / 1000
     unit, unit_s = next(((unit, unit_s) for limit_s, unit, unit_s in _STEPS if seconds < limit_s), ("day", 86_400))
     value = seconds / unit_s
-    return f"{value:.3g} {unit}s" if value < 1000 else f"{value:,.0f} {unit}s"
+    shown = f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
+    return f"{shown} {unit}" if shown == "1" else f"{shown} {unit}s"

@@ -158,7 +158,7 @@ class TestPage:
         [
             ({}, 0, "generating", "pause"),
             ({"generation": Generation.RUNNING}, 0, "generating", "pause"),
-            ({"generation": Generation.RUNNING, "generated": 4}, 1, "running", "pause"),
+            ({"generation": Generation.RUNNING, "generated": 4}, 1, "generating", "pause"),
             ({"generation": Generation.DONE, "generated": 4}, 1, "running", "pause"),
             ({"generation": Generation.DONE, "generated": 4, "intent": Intent.PAUSED}, 1, "paused", "resume"),
             ({"generation": Generation.DONE, "generated": 4}, 4, "done", ""),

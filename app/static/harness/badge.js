@@ -15,7 +15,7 @@ const WORDS = {
 };
 const ENDS = {
   [CLOSE_DONE]: 'Finished: thank you!',
-  [CLOSE_NOT_RUNNING]: 'Paused by the campaign’s owner.',
+  [CLOSE_NOT_RUNNING]: 'Paused: this campaign has nothing to compute right now.',
   [CLOSE_NO_SUCH_CAMPAIGN]: 'This campaign is no longer there.',
   [CLOSE_TOO_BIG]: 'Stopped: what this tab sent was larger than the server takes.',
   [CLOSE_REFUSED]: 'The server takes no more volunteers from here right now.',

@@ -110,7 +110,7 @@ class TestConnection:
             1000: "Finished: thank you!",
             1008: "takes no more volunteers",
             4404: "no longer there",
-            4409: "Paused by the campaign’s owner.",
+            4409: "Paused: this campaign has nothing to compute right now.",
             1002: "Stopped (1002)",
         }
         server = desk.serve(DOUBLE, [])

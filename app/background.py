@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 KIND = "background"
 POLL_S = 0.2
+RETRY_S = 1.0
 SWEEP_S = 30.0
 ROWS_PER_STEP = 2000
 UNAVAILABLE = (sa.exc.OperationalError, sa.exc.InterfaceError, DatabaseBusy)
@@ -113,8 +114,21 @@ class Background:
         except worker_sandbox.SandboxUnavailable as error:
             log.exception("the sandbox cannot be used")
             self._fail(claim, f"The server's sandbox cannot be used: {error} Tell the operator.", None)
+        except Exception:
+            log.exception("campaign %d: its generation was interrupted, and is tried again", claim.campaign_id)
+            self._release(claim)
         log.info("campaign %d: its generator ended after %.2f s", claim.campaign_id, time.monotonic() - started_at)
         return True
+
+    def _release(self, claim: GenerationClaim) -> None:
+        while not self._stopping.wait(RETRY_S):
+            try:
+                self._database.write(
+                    lambda connection: ledger.release_generation(connection, claim.campaign_id, self.process)
+                )
+                return
+            except UNAVAILABLE as error:
+                log.warning("campaign %d cannot be given back, trying again: %s", claim.campaign_id, error)
 
     def _generate(self, claim: GenerationClaim) -> None:
         source = self._database.read(lambda connection: _read_source(connection, claim.campaign_id))

@@ -27,6 +27,7 @@ class CloseCode(enum.IntEnum):
     BROKEN_PROTOCOL = 1002
     REFUSED = 1008
     TOO_BIG = 1009
+    SERVER_ERROR = 1011
     RESTARTING = 1012
     TRY_LATER = 1013
     NO_SUCH_CAMPAIGN = 4404

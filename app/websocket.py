@@ -15,7 +15,7 @@ import os
 import socket as stdsocket
 import time
 from collections import deque
-from typing import Any
+from typing import Any, NoReturn
 
 import gevent
 import gevent.socket
@@ -26,7 +26,9 @@ from websockets.http11 import Request
 from websockets.protocol import SEND_EOF, SERVER, Protocol, State
 from websockets.server import ServerProtocol
 
-RECEIVE_BYTES = 65536
+RECEIVE_BYTES = 16384
+MESSAGES_PER_TURN = 64
+MAX_FRAGMENTS = 4096
 CLOSE_TIMEOUT_S = 5.0
 ABNORMAL = 1006
 
@@ -48,9 +50,6 @@ class WebSocket:
         environ: WSGI environment of the upgrade request, from gunicorn's gevent worker.
         max_message_bytes: a longer message, or a frame that declares to be longer, closes the connection with 1009.
         outbox_max_bytes: more output than this that the client does not read ends the connection.
-
-    Raises:
-        ConnectionClosed: the request was no valid upgrade; it has been answered.
     """
 
     mode = "gunicorn"  # flask-sock ends its response in gunicorn's way
@@ -64,6 +63,7 @@ class WebSocket:
         self._outbox: deque[memoryview] = deque()
         self._outbox_bytes = 0
         self._outbox_max_bytes = outbox_max_bytes
+        self._messages = 0
         self._fragments: list[bytes] = []
         self._fragments_opcode = Opcode.CONT
         self._frames: deque[Frame] = deque()
@@ -82,8 +82,7 @@ class WebSocket:
         response = handshake.accept(Request(environ.get("RAW_URI", "/"), headers))
         self.send_frames(response.serialize())
         if response.status_code != 101:
-            self.is_open = False
-            raise ConnectionClosed(ABNORMAL, "the upgrade request is not valid")
+            self.is_open = False  # answered; `receive` says so
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -97,10 +96,17 @@ class WebSocket:
             while self._frames:
                 message = self._assemble(self._frames.popleft())
                 if message is not None:
+                    self._let_others()
                     return message
             if not self.is_open:
                 raise ConnectionClosed(ABNORMAL, None)
             self._read()
+
+    def _let_others(self) -> None:
+        # Reading what has arrived already does not switch greenlets: whoever sends a lot takes turns all the same.
+        self._messages += 1
+        if self._messages % MESSAGES_PER_TURN == 0:
+            gevent.sleep(0)
 
     def _read(self) -> None:
         try:
@@ -111,6 +117,8 @@ class WebSocket:
             self.heard_at = time.monotonic()
             self.pinged_at = None
             self._protocol.receive_data(data)
+            if len(data) == RECEIVE_BYTES:
+                gevent.sleep(0)
         else:
             self.is_open = False
             self._protocol.receive_eof()
@@ -128,6 +136,8 @@ class WebSocket:
             self._fragments_opcode, self._fragments = frame.opcode, [bytes(frame.data)]
         elif frame.opcode is Opcode.CONT:
             self._fragments.append(bytes(frame.data))
+            if len(self._fragments) > MAX_FRAGMENTS:
+                self._fail(1009, f"a message in more than {MAX_FRAGMENTS} fragments")
             if frame.fin:
                 data, self._fragments = b"".join(self._fragments), []
                 return self._decode(self._fragments_opcode, data)
@@ -139,10 +149,13 @@ class WebSocket:
         try:
             return data.decode()
         except UnicodeDecodeError as error:
-            self._protocol.fail(1007, "text that is not UTF-8")
-            self._send_protocol_output()
-            self.closing_at = time.monotonic()
-            raise ConnectionClosed(1007, None) from error
+            self._fail(1007, "text that is not UTF-8", error)
+
+    def _fail(self, code: int, reason: str, cause: Exception | None = None) -> NoReturn:
+        self._protocol.fail(code, reason)
+        self._send_protocol_output()
+        self.closing_at = time.monotonic()
+        raise ConnectionClosed(code, reason) from cause
 
     # --- writing -----------------------------------------------------------------------------------------------------
 

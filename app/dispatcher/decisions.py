@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from app.errors import CloseCode
-from app.records import Failure, Outcome
+from app.records import Failure, Outcome, Visitor
 
 
 @dataclasses.dataclass(slots=True)
@@ -71,6 +71,7 @@ class Receipt:
 
     member: int
     want: int
+    replies: bool = True  # whether the commit is answered by a batch
 
 
 @dataclasses.dataclass(slots=True)
@@ -81,6 +82,7 @@ class Store:
     outcomes: list[Outcome] = dataclasses.field(default_factory=list)
     failures: list[Failure] = dataclasses.field(default_factory=list)
     finished_blocks: list[tuple[int, int, int]] = dataclasses.field(default_factory=list)  # campaign, run, low
+    visitor: Visitor | None = None  # the hub's: the volunteer's row, where it has none yet
 
 
 Decision = Grant | Idle | End | Renew | Reassign | Fetch | Release | Store

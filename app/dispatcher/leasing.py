@@ -24,6 +24,7 @@ class Rules:
         block_max: most datasets to fetch at once.
         max_attempts: tries of a dataset, before it counts as failed (D6).
         max_losses: volunteers that may vanish over a dataset, before it counts as failed.
+        max_held: datasets that one volunteer may hold.
         release_after_s: seconds that a campaign without members keeps its ranges.
     """
 
@@ -31,6 +32,7 @@ class Rules:
     block_max: int = 1024
     max_attempts: int = 3
     max_losses: int = 10
+    max_held: int = 1024
     release_after_s: float = 5.0
 
 
@@ -63,15 +65,16 @@ def add_block(campaign: CampaignState, block: Block) -> None:
 def grant(member: Member, rules: Rules, now: float) -> list[tuple[int, bytes]]:
     """Lease pending datasets to a member, as many as it wants and as is fair (D1); return (lease number, data)."""
     campaign, granted = member.campaign, []
-    for _ in range(min(member.want, _share(member))):
+    for _ in range(min(member.want, _share(member), rules.max_held - len(member.leases))):
         held = campaign.pop_pending(member.volunteer, now)
         if held is None:
             break
         granted.append((member.next_lease, held.data))
         turn = len(member.leases) // member.threads + 1  # those before it are computed first
         # Never before that of the lease before it, so that the first lease of a member is the first to lapse.
-        member.last_deadline = max(member.last_deadline, now + campaign.deadline_s * turn + rules.grace_s)
-        member.leases[member.next_lease] = Lease(held, now, member.last_deadline)
+        floor = next(reversed(member.leases.values())).deadline if member.leases else 0.0
+        deadline = max(floor, now + campaign.deadline_s * turn + rules.grace_s)
+        member.leases[member.next_lease] = Lease(held, now, deadline)
         member.next_lease += 1
     member.want -= len(granted)
     campaign.leases_out += len(granted)
@@ -154,7 +157,7 @@ def _fail(books: Books, member: Member, lease: Lease, error: ErrorReport, store:
         return
     held.failed_by.add(member.volunteer)
     held.retry_at = now + RETRY_ALONE_S
-    if not lease.lapsed:  # else it is among the pending already
+    if not lease.lapsed and held.block in campaign.blocks:  # else it is among the pending, or others' already
         campaign.retries.append(held)
 
 

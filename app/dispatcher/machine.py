@@ -84,13 +84,16 @@ class Dispatcher:
         return decisions + self._feed(member.campaign, now)
 
     def load_failed(self, member_id: int, error: ErrorReport, now: float) -> list[Decision]:
-        """A member could not load the kernel: no dataset is to blame, and it gets none."""
+        """A member could not load the kernel: no dataset is to blame, and it gets none. Counted once a connection."""
         member = self.members[member_id]
         self._unpark(member)
         member.want = 0
         leasing.return_leases(self, member, blame=False)
+        if member.has_failed_to_load:
+            return self._feed(member.campaign, now)
+        member.has_failed_to_load = True
         member.in_flight += 1
-        store = Store(Receipt(member_id, 0), failures=[leasing.load_failure(member, error)])
+        store = Store(Receipt(member_id, 0, replies=False), failures=[leasing.load_failure(member, error)])
         return [store, *self._feed(member.campaign, now)]
 
     def committed(self, receipt: Receipt, now: float) -> list[Decision]:
@@ -99,6 +102,8 @@ class Dispatcher:
         if member is None:
             return []
         member.in_flight -= 1
+        if not receipt.replies:
+            return self._serve(member, now)
         # Only the newest wish counts: with another batch on its way, this reply is the acknowledgement alone.
         return self._reply(member, 0 if member.in_flight else receipt.want, now)
 
@@ -144,6 +149,11 @@ class Dispatcher:
             if campaign is not None and campaign.view != view:
                 decisions += self._change(campaign, view, now)
         return decisions
+
+    def distrust(self, campaign_id: int) -> None:
+        """Forget what is held of a campaign: what the ledger refused is leased anew, with the rest of its range."""
+        if (campaign := self.campaigns.get(campaign_id)) is not None:
+            campaign.forget_stock()
 
     def disown(self) -> None:
         """Forget everything not handed out: this process was declared dead, and others may hold it now."""

@@ -61,7 +61,7 @@ class Member:
     want: int = 0
     leases: dict[int, Lease] = dataclasses.field(default_factory=dict)
     next_lease: int = 0
-    last_deadline: float = 0.0
+    has_failed_to_load: bool = False
     in_flight: int = 0  # answers on their way to the disk
     parked_want: int = 0  # what it adds to its campaign's waiting_want
     told_idle: bool = False
@@ -122,6 +122,7 @@ class CampaignState:
 
     def pop_pending(self, volunteer: int, now: float) -> Held | None:
         """Take the next dataset for a volunteer: one that another failed at, else the first pending one."""
+        self.retries = [held for held in self.retries if not held.answered] if self.retries else self.retries
         for index, held in enumerate(self.retries[:RETRIES_SCANNED]):
             if volunteer not in held.failed_by or now >= held.retry_at:
                 del self.retries[index]
@@ -133,8 +134,8 @@ class CampaignState:
         return None
 
     def put_back(self, held: Held) -> None:
-        """Make a dataset pending again, before the others: it has waited longest."""
-        if not held.answered:
+        """Make a dataset pending again, before the others: it has waited longest. Unless others may hold it now."""
+        if not held.answered and held.block in self.blocks:
             self.pending.appendleft(held)
 
     @property

@@ -47,7 +47,7 @@ from app.protocol import (
     ServerText,
     encode_datasets,
 )
-from app.records import Block, ScheduleView, Visitor
+from app.records import Block, ScheduleView
 from app.settings import Settings
 from app.states import Generation
 from app.websocket import WebSocket, encode_binary, encode_text
@@ -75,7 +75,6 @@ class Hub:
         self.writer = Writer(
             database,
             process=lambda: self.heart.process,
-            find_visitor=self._find_visitor,
             committed=self._committed,
             refused=self._refused,
         )
@@ -93,7 +92,7 @@ class Hub:
             Reassign: self._reassign,
             Fetch: lambda fetch: gevent.spawn(self._fetch, fetch),
             Release: lambda release: gevent.spawn(self._release, release),
-            Store: self.writer.put,
+            Store: self._store,
         }
 
     # --- life --------------------------------------------------------------------------------------------------------
@@ -139,6 +138,9 @@ class Hub:
         except UNAVAILABLE:
             log.exception("a volunteer is sent away, because the database cannot be read")
             socket.close(CloseCode.TRY_LATER, "The database cannot be reached. Try again in a moment.")
+        except Exception:
+            log.exception("a connection failed")
+            socket.close(CloseCode.SERVER_ERROR, "The server failed.")
         finally:
             self._drop(connection)
         socket.linger()
@@ -255,7 +257,18 @@ class Hub:
             connection.socket.close(end.code, end.reason)
 
     def _renew(self, renew: Renew) -> None:
-        gevent.spawn(self._send_change, renew.member)
+        gevent.spawn(self._try_or_end, self._send_change, renew.member)
+
+    def _reassign(self, reassign: Reassign) -> None:
+        gevent.spawn(self._try_or_end, self._move, reassign.member)
+
+    def _try_or_end(self, act: Callable[[int], None], member_id: int) -> None:
+        try:
+            act(member_id)
+        except Exception as error:
+            if not isinstance(error, ProtocolError):
+                log.warning("a volunteer could not be given a campaign, and is sent away: %s", error)
+            self._end(End(member_id, CloseCode.TRY_LATER, "No campaign for you just now. Try again later."))
 
     def _send_change(self, member_id: int) -> None:
         connection, member = self._connections.get(member_id), self.dispatcher.members.get(member_id)
@@ -265,28 +278,24 @@ class Hub:
             connection.socket.send_frames(CHANGED_FRAME)
             self._send_definition(connection, view.run)
 
-    def _reassign(self, reassign: Reassign) -> None:
-        gevent.spawn(self._move, reassign.member)
-
     def _move(self, member_id: int) -> None:
         member = self.dispatcher.members.get(member_id)
         if member is None:
             return
         campaign_id = self._choose_campaign(other_than=member.campaign.id)
         if campaign_id is None:
-            self._end(End(member_id, CloseCode.TRY_LATER, "No campaign needs volunteers now. Try again later."))
-            return
+            raise ProtocolError("No campaign needs volunteers now.", CloseCode.TRY_LATER)
         self._open_campaign(campaign_id)
-        if member_id in self.dispatcher.members and campaign_id in self.dispatcher.campaigns:
+        if member_id in self.dispatcher.members:
             self.dispatcher.move(member_id, campaign_id, self.clock())
             self._send_change(member_id)
 
     def _fetch(self, fetch: Fetch) -> None:
         block = None
         try:
-            if not self.heart.is_doubtful:
+            if not self.heart.is_doubtful and not self.is_stopping:
                 block = self.database.write(lambda connection: self._take_block(connection, fetch))
-            self._unsure.discard(fetch.campaign)
+                self._unsure.discard(fetch.campaign)
         except UNAVAILABLE as error:
             log.warning("no datasets could be fetched, trying again: %s", error)
             self._unsure.add(fetch.campaign)
@@ -343,9 +352,11 @@ class Hub:
 
     # --- the writer's questions and answers --------------------------------------------------------------------------
 
-    def _find_visitor(self, member_id: int) -> Visitor | None:
-        connection = self._connections.get(member_id)
-        return None if connection is None or connection.is_known else connection.visitor
+    def _store(self, store: Store) -> None:
+        connection = self._connections.get(store.receipt.member)
+        if connection is not None and not connection.is_known:
+            store.visitor = connection.visitor
+        self.writer.put(store)
 
     def _committed(self, store: Store) -> None:
         if (connection := self._connections.get(store.receipt.member)) is not None:
@@ -353,6 +364,9 @@ class Hub:
         self._act(self.dispatcher.committed(store.receipt, self.clock()))
 
     def _refused(self, store: Store) -> None:
+        for campaign_id in {outcome.campaign_id for outcome in store.outcomes}:
+            self.dispatcher.distrust(campaign_id)
+            self._unsure.add(campaign_id)
         self._end(End(store.receipt.member, CloseCode.BROKEN_PROTOCOL, "This result cannot be stored."))
 
 
@@ -362,6 +376,7 @@ def _rules(settings: Settings) -> Rules:
         block_max=settings.block_max,
         max_attempts=settings.max_attempts,
         max_losses=settings.max_losses,
+        max_held=settings.max_want,
     )
 
 

@@ -15,15 +15,16 @@ from app.database import Database
 from app.dispatcher import Store
 from app.errors import DatabaseBusy
 from app.ledger import Batch
-from app.records import Visitor
 
 log = logging.getLogger(__name__)
 
 RETRY_S = 0.25
 # On SQLite a writer that never rests starves the other processes: 2 ms in every 20 ms let them in.
 BUSY_S, REST_S = 0.020, 0.002
-# The database cannot be reached, is full or is busy: nothing is wrong with what is to be stored.
-UNAVAILABLE = (sa.exc.OperationalError, sa.exc.InterfaceError, DatabaseBusy)
+# Something is wrong with what is to be stored. Whatever else goes wrong is the database's, and passes.
+REFUSED = (sa.exc.DataError, sa.exc.IntegrityError, ArithmeticError, ValueError, TypeError)
+UNAVAILABLE = (sa.exc.SQLAlchemyError, DatabaseBusy)
+MAX_BYTES = 64 << 20  # of results in one transaction; what is more waits for the next one
 
 
 class Writer:
@@ -32,7 +33,6 @@ class Writer:
     Args:
         database: where to.
         process: tells the id of the process whose counters move.
-        find_visitor: tells the volunteer's row of a member that has none yet.
         committed: called for each store after its transaction (D2).
         refused: called for a store that the database will not take; nothing of it was stored.
     """
@@ -42,14 +42,12 @@ class Writer:
         database: Database,
         *,
         process: Callable[[], int],
-        find_visitor: Callable[[int], Visitor | None],
         committed: Callable[[Store], None],
         refused: Callable[[Store], None],
         now: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
         self._process = process
-        self._find_visitor = find_visitor
         self._committed = committed
         self._refused = refused
         self._now = now
@@ -68,11 +66,11 @@ class Writer:
         while True:
             self._wake.wait()
             self._wake.clear()
-            stores, self._queue = self._queue, []
             self._is_committing = True
-            self._commit(stores)
+            while self._queue:
+                self._commit(self._take())
+                self._rest()
             self._is_committing = False
-            self._rest()
 
     def flush(self, timeout_s: float) -> None:
         """Wait until everything put in has committed, or the time is up."""
@@ -80,10 +78,19 @@ class Writer:
         while (self._queue or self._is_committing) and time.monotonic() < give_up_at:
             gevent.sleep(0.005)
 
+    def _take(self) -> list[Store]:
+        """Take from the queue what goes into one transaction: one store at least."""
+        count = size = 0
+        while count < len(self._queue) and size < MAX_BYTES:
+            size += sum(len(outcome.data or b"") for outcome in self._queue[count].outcomes)
+            count += 1
+        taken, self._queue = self._queue[:count], self._queue[count:]
+        return taken
+
     def _commit(self, stores: Sequence[Store]) -> None:
         try:
             self._write(stores)
-        except sa.exc.SQLAlchemyError:
+        except REFUSED:
             # Bisected, so that one bad row fails one volunteer.
             if len(stores) == 1:
                 log.exception("a result cannot be stored")
@@ -104,6 +111,8 @@ class Writer:
                     lambda connection: ledger.store(connection, self._process(), batch, int(self._now() * 1000))
                 )
                 return
+            except REFUSED:
+                raise
             except UNAVAILABLE as error:
                 # Clients wait meanwhile, and nobody is acknowledged.
                 log.warning("the database cannot be written to, trying again: %s", error)
@@ -115,9 +124,8 @@ class Writer:
             batch.outcomes += store.outcomes
             batch.failures += store.failures
             batch.finished_blocks += store.finished_blocks
-            visitor = self._find_visitor(store.receipt.member)
-            if visitor is not None:
-                batch.visitors[visitor.id] = visitor
+            if store.visitor is not None:
+                batch.visitors[store.visitor.id] = store.visitor
         return batch
 
     def _rest(self) -> None:

@@ -22,6 +22,7 @@ from app.ledger.generation import (
     fail_generation,
     finish_generation,
     forget_datasets,
+    release_generation,
 )
 from app.ledger.leases import Appetite, free_leases, release, release_unknown, take_block
 from app.ledger.outcomes import Batch, forget_old_results, store
@@ -59,6 +60,7 @@ __all__ = [
     "pause_unloadable",
     "refresh_process",
     "release",
+    "release_generation",
     "release_unknown",
     "reset",
     "set_intent",

@@ -11,6 +11,8 @@ from app.models import Dataset, Lease, Schedule
 from app.records import GenerationClaim
 from app.states import Generation
 
+LINE_MAX = 2**31 - 1
+
 
 def claim_generation(connection: sa.Connection, process: int) -> GenerationClaim | None:
     """Take the oldest campaign whose generator waits to be run, if there is one."""
@@ -57,6 +59,13 @@ def finish_generation(connection: sa.Connection, campaign_id: int, process: int)
     _end_generation(connection, campaign_id, process, Generation.DONE)
 
 
+def release_generation(connection: sa.Connection, campaign_id: int, process: int) -> None:
+    """Give a claim back: somebody runs the generator again, and goes on where this process was."""
+    update = sa.update(Schedule).where(Schedule.campaign_id == campaign_id, Schedule.generator == process)
+    claimed = update.where(Schedule.generation == Generation.RUNNING)
+    connection.execute(claimed.values(generation=Generation.WAITING, generator=None))
+
+
 def fail_generation(
     connection: sa.Connection, campaign_id: int, process: int, message: str, line: int | None = None
 ) -> int:
@@ -65,6 +74,8 @@ def fail_generation(
     Nothing is served from a failed generator: its datasets no longer count, results of them belong to a run that
     nobody reads, and the caller takes the rows away with `forget_datasets`, in small steps.
     """
+    if line is not None and not 1 <= line <= LINE_MAX:
+        line = None  # it comes from a stack that the owner's code may write as it likes
     generated = connection.execute(sa.select(Schedule.generated).where(Schedule.campaign_id == campaign_id))
     stored = generated.scalar_one_or_none() or 0
     if not _end_generation(connection, campaign_id, process, Generation.FAILED, message, line):

@@ -26,14 +26,39 @@ class Appetite:
     processes: int = 1
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a run has been handed to processes, of how much."""
+
+    position: int
+    generated: int
+    generated_bytes: int
+
+
 def take_block(connection: sa.Connection, process: int, campaign_id: int, run: int, appetite: Appetite) -> Block | None:
-    """Lease pending positions of a run: those that somebody gave back first, then fresh ones. None: there are none."""
+    """Lease pending positions of a run: those that somebody gave back first, then fresh ones.
+
+    None: there are none now, the run is over, the campaign is paused or gone, or this process was declared dead, so
+    that nobody would ever free what it took. The rows are locked in the order process, schedule, lease everywhere.
+    """
+    if not _is_alive(connection, process) or (cursor := _lock_schedule(connection, campaign_id, run)) is None:
+        return None
     while (free := _claim_free(connection, process, campaign_id, run)) is not None:
         block = Block(campaign_id, run, *free, datasets=_read_pending(connection, campaign_id, run, *free))
         if block.datasets:
             return block
         drop_lease(connection, campaign_id, run, free[0])  # its last results came while it was free
-    return _take_fresh(connection, process, campaign_id, run, appetite)
+    return _take_fresh(connection, process, campaign_id, run, cursor, appetite)
+
+
+def _is_alive(connection: sa.Connection, process: int) -> bool:
+    return connection.execute(_READ_PROCESS[connection.dialect.name], {"process": process}).first() is not None
+
+
+def _lock_schedule(connection: sa.Connection, campaign_id: int, run: int) -> Cursor | None:
+    key = {"campaign": campaign_id, "run": run}
+    row = connection.execute(_READ_CURSOR[connection.dialect.name], key).one_or_none()
+    return None if row is None else Cursor(row.cursor, row.generated, row.generated_bytes)
 
 
 def drop_lease(connection: sa.Connection, campaign_id: int, run: int, low: int) -> None:
@@ -71,14 +96,14 @@ def _claim_free(connection: sa.Connection, process: int, campaign_id: int, run: 
 
 
 def _take_fresh(
-    connection: sa.Connection, process: int, campaign_id: int, run: int, appetite: Appetite
+    connection: sa.Connection, process: int, campaign_id: int, run: int, cursor: Cursor, appetite: Appetite
 ) -> Block | None:
-    key = {"campaign": campaign_id, "run": run}
-    row = connection.execute(_READ_CURSOR[connection.dialect.name], key).one_or_none()
-    if row is None:
+    remaining = cursor.generated - cursor.position
+    if remaining <= 0:
         return None
-    size = _block_size(row.generated - row.cursor, row.generated_bytes / row.generated, appetite)
-    low, high = row.cursor, row.cursor + size
+    size = _block_size(remaining, cursor.generated_bytes / cursor.generated, appetite)
+    low, high = cursor.position, cursor.position + size
+    key = {"campaign": campaign_id, "run": run}
     connection.execute(_MOVE_CURSOR, {**key, "cursor": high})
     connection.execute(_ADD_LEASE, {**key, "low": low, "high": high, "process": process})
     datasets = connection.execute(_READ_RANGE, {"campaign": campaign_id, "low": low, "high": high})
@@ -107,10 +132,14 @@ _FIND_FREE = {
     for dialect, lock in (("sqlite", ""), ("postgresql", " for update skip locked"))
 }
 _CLAIM = sa.text("update lease set process = :process where campaign_id = :campaign and run = :run and low = :low")
+_READ_PROCESS = {
+    dialect: sa.text("select 1 from process where id = :process" + lock)
+    for dialect, lock in (("sqlite", ""), ("postgresql", " for key share"))
+}
 _READ_CURSOR = {
     dialect: sa.text(
         "select cursor, generated, generated_bytes from schedule where campaign_id = :campaign and run = :run"
-        " and intent = 'running' and not deleted and cursor < generated" + lock
+        " and intent = 'running' and not deleted and generation <> 'failed'" + lock
     )
     for dialect, lock in (("sqlite", ""), ("postgresql", " for update"))
 }

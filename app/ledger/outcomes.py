@@ -17,6 +17,7 @@ from app.states import ResultKind
 
 # SQLite takes at most 32,766 parameters in one statement; an outcome has nine.
 ROWS_PER_INSERT = 1000
+BYTES_PER_INSERT = 32 << 20
 COLUMNS = "campaign_id, run, position, kind, data, date_added, compute_ms, volunteer_id, kernel_version"
 COUNTERS = {ResultKind.VALUE: "value_count", ResultKind.NOTHING: "nothing_count", ResultKind.FAILED: "failed_count"}
 
@@ -52,14 +53,27 @@ def _insert_outcomes(connection: sa.Connection, outcomes: Sequence[Outcome], now
     rows = sorted(outcomes, key=_key)
     insert = _insert_sqlite if connection.dialect.name == "sqlite" else _insert_postgresql
     inserted: set[Key] = set()
-    for first in range(0, len(rows), ROWS_PER_INSERT):
-        inserted.update(insert(connection, rows[first : first + ROWS_PER_INSERT], now_ms))
+    for statement in _cut(rows):
+        inserted.update(insert(connection, statement, now_ms))
     new = []
     for row in rows:
         if _key(row) in inserted:
             inserted.remove(_key(row))  # a second one for the same position in this batch is a duplicate
             new.append(row)
     return new
+
+
+def _cut(rows: Sequence[Outcome]) -> Iterator[list[Outcome]]:
+    statement: list[Outcome] = []
+    size = 0
+    for row in rows:
+        size += len(row.data or b"")
+        if statement and (len(statement) == ROWS_PER_INSERT or size > BYTES_PER_INSERT):
+            yield statement
+            statement, size = [], len(row.data or b"")
+        statement.append(row)
+    if statement:
+        yield statement
 
 
 def _key(outcome: Outcome) -> Key:

@@ -69,20 +69,26 @@ def _free_generations(connection: sa.Connection, process: int) -> None:
 
 
 def _fold_progress(connection: sa.Connection, process: int) -> None:
+    if connection.dialect.name == "postgresql":
+        # One statement: a result that this process still stores is either folded with the rest or counted anew.
+        connection.execute(_FOLD_AND_FORGET, {"process": process})
+        return
     connection.execute(_FOLD, {"process": process})
     connection.execute(sa.text("delete from progress where process = :process"), {"process": process})
 
 
-_FOLD = sa.text(
-    """
-    insert into progress (campaign_id, run, process, value_count, nothing_count, failed_count, compute_ms, result_bytes)
-    select campaign_id, run, 0, value_count, nothing_count, failed_count, compute_ms, result_bytes
-    from progress where process = :process
+_COLUMNS = "campaign_id, run, value_count, nothing_count, failed_count, compute_ms, result_bytes"
+_INSERT_FOLDED = """
+    insert into progress (process, {columns}) select 0, {columns} from {source}
     on conflict (campaign_id, run, process) do update set
         value_count = progress.value_count + excluded.value_count,
         nothing_count = progress.nothing_count + excluded.nothing_count,
         failed_count = progress.failed_count + excluded.failed_count,
         compute_ms = progress.compute_ms + excluded.compute_ms,
         result_bytes = progress.result_bytes + excluded.result_bytes
-    """
+"""
+_FOLD = sa.text(_INSERT_FOLDED.format(columns=_COLUMNS, source="progress where process = :process"))
+_FOLD_AND_FORGET = sa.text(
+    f"with gone as (delete from progress where process = :process returning {_COLUMNS})"
+    + _INSERT_FOLDED.format(columns=_COLUMNS, source="gone")
 )

@@ -9,18 +9,16 @@ from __future__ import annotations
 import contextlib
 import http.server
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgpack
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from app import examples, migrate
 from app.database import Database
-from tests.browser.harness.bench import chromium_args
 from tests.processes import Site, run_site
 
 pytestmark = pytest.mark.browser
@@ -38,14 +36,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     database.dispose()
     with run_site(folder, url, "web", "socket", "background", CAPTCHA="altcha") as site:
         yield site
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=chromium_args())
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

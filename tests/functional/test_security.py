@@ -70,7 +70,7 @@ class TestChangesAreOurs:
         for address in addresses:
             response = alice.browser.open(address, method=method, headers=HTML)
             assert response.status_code == 400, address
-            assert "security token" in response.get_data(as_text=True)
+            assert "This form is out of date" in response.get_data(as_text=True)
 
     def test_the_routes_that_change_something_are_the_ones_we_think_of(self, app: Flask) -> None:
         changing = set(iter_addresses(app, "POST", 7)) | set(iter_addresses(app, "PUT", 7))

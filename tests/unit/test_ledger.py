@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
+import pytest
 import sqlalchemy as sa
 
 from app import ledger
@@ -20,6 +24,13 @@ def take(
     database: Database, campaign: int, *, process: int = ME, run: int = 1, appetite: Appetite = HUNGRY
 ) -> Block | None:
     return database.write(lambda connection: ledger.take_block(connection, process, campaign, run, appetite))
+
+
+@pytest.fixture(autouse=True)
+def processes(database: Database) -> None:
+    """Both processes are alive."""
+    for process in (ME, OTHER):
+        database.write(lambda connection, process=process: ledger.enter_process(connection, process, "socket", 60))
 
 
 def outcome(
@@ -153,10 +164,9 @@ def test_results_of_old_runs_are_swept_and_those_of_the_present_one_stay(databas
 
 def test_a_dead_process_gives_its_leases_back_and_its_counters_stay(database: Database) -> None:
     campaign = make_campaign(database, list(range(4)))
-    database.write(lambda connection: ledger.enter_process(connection, ME, "socket", ttl_s=-1))
-    database.write(lambda connection: ledger.enter_process(connection, OTHER, "socket", ttl_s=60))
     take(database, campaign, appetite=Appetite(2, 1 << 20))
     store(database, Batch(outcomes=[outcome(campaign, 0)]))
+    database.write(lambda connection: ledger.refresh_process(connection, ME, ttl_s=-1))
     assert database.write(ledger.bury_dead) == 1
     assert not database.write(lambda connection: ledger.refresh_process(connection, ME, 60))
     assert database.write(lambda connection: ledger.refresh_process(connection, OTHER, 60))
@@ -216,7 +226,7 @@ def test_generation_is_claimed_once_and_its_rows_come_with_their_count(database:
 def test_a_generator_of_a_dead_process_is_claimed_again_where_it_was(database: Database) -> None:
     campaign = make_campaign(database, [])
     database.write(lambda connection: connection.execute(sa.text("update schedule set generation = 'waiting'")))
-    database.write(lambda connection: ledger.enter_process(connection, ME, "background", ttl_s=-1))
+    database.write(lambda connection: ledger.refresh_process(connection, ME, ttl_s=-1))
     database.write(lambda connection: ledger.claim_generation(connection, ME))
     database.write(lambda connection: ledger.add_datasets(connection, campaign, ME, 0, [b"\x01"]))
     database.write(ledger.bury_dead)
@@ -279,3 +289,41 @@ def test_a_volunteers_row_is_written_once_and_seen_again(database: Database) -> 
     store(database, Batch(visitors={7: visitor}))
     store(database, Batch(visitors={7: visitor}))
     assert count(database, "select count(*) from volunteer") == 1
+
+
+def test_a_process_that_was_declared_dead_leases_nothing_that_nobody_would_free(database: Database) -> None:
+    campaign = make_campaign(database, [0, 1])
+    database.write(lambda connection: ledger.leave_process(connection, ME))
+    assert take(database, campaign) is None
+    assert positions(take(database, campaign, process=OTHER)) == [0, 1]
+
+
+def test_counters_that_move_while_their_process_is_buried_are_not_lost(database: Database) -> None:
+    campaign = make_campaign(database, list(range(3)))
+    store(database, Batch(outcomes=[outcome(campaign, 0)]))
+    buried = threading.Thread(target=lambda: database.write(lambda c: ledger.leave_process(c, ME)))
+    with database.transaction() as connection:
+        ledger.store(connection, ME, Batch(outcomes=[outcome(campaign, 1)]), NOW_MS)
+        buried.start()
+        time.sleep(0.3)  # the burial waits for this transaction
+    buried.join()
+    store(database, Batch(outcomes=[outcome(campaign, 2)]))
+    assert read_progress(database, campaign).done == 3
+
+
+def test_a_line_that_no_source_can_have_is_not_stored(database: Database) -> None:
+    campaign = make_campaign(database, [])
+    database.write(lambda connection: connection.execute(sa.text("update schedule set generation = 'waiting'")))
+    database.write(lambda connection: ledger.claim_generation(connection, ME))
+    database.write(lambda connection: ledger.fail_generation(connection, campaign, ME, "no", 99_999_999_999))
+    assert count(database, "select count(*) from schedule where generation_line is null") == 1
+
+
+def test_a_claim_that_is_given_back_waits_for_somebody_else(database: Database) -> None:
+    campaign = make_campaign(database, [])
+    database.write(lambda connection: connection.execute(sa.text("update schedule set generation = 'waiting'")))
+    database.write(lambda connection: ledger.claim_generation(connection, ME))
+    database.write(lambda connection: ledger.release_generation(connection, campaign, ME))
+    claim = database.write(lambda connection: ledger.claim_generation(connection, OTHER))
+    assert claim is not None
+    assert claim.campaign_id == campaign

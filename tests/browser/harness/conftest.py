@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext
 
 from app.settings import Settings
 from tests.browser.harness import bench
@@ -18,12 +17,9 @@ from tests.browser.harness.desk import Desk
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[BrowserContext]:
-    """One Chromium for all tests of this file; each test has pages of its own."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=bench.chromium_args())
-        yield browser.new_context()
-        browser.close()
+def browser(chromium: Browser) -> BrowserContext:
+    """A browser of somebody new; each test has pages of its own."""
+    return chromium.new_context()
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from app.errors import CloseCode, ProtocolError
-from app.protocol import Kind
+from app.protocol import ErrorReport, Kind
 from app.states import Generation, Intent, ResultKind
-from tests.unit.dispatcher.world import World
+from tests.unit.dispatcher.world import CAMPAIGN, RULES, World
 
 
 def test_a_classic_member_gets_one_dataset_at_a_time_in_order() -> None:
@@ -192,8 +194,6 @@ def test_only_what_a_vanished_volunteer_was_computing_counts_as_lost() -> None:
 
 
 def test_a_kernel_that_does_not_load_blames_no_dataset() -> None:
-    from app.protocol import ErrorReport
-
     world = World(2)
     world.join(1, batched=True)
     world.batch(1, 1)
@@ -326,3 +326,52 @@ def test_blocks_grow_with_the_rate_of_hand_outs_up_to_their_limit() -> None:
         sizes.append(max((high - low for low, high in world.leased.items()), default=0))
     assert max(sizes) == 16
     assert sizes[0] <= 4
+
+
+def test_a_kernel_that_does_not_load_is_counted_once_a_connection_and_gets_no_reply() -> None:
+    world = World(2)
+    world.join(1, batched=True)
+    for _ in range(5):
+        world.act(world.dispatcher.load_failed(1, ErrorReport("SyntaxError", "m", ""), world.now))
+    assert world.failures == ["SyntaxError"]
+    assert world.replies == {}
+
+
+def test_d5_a_deadline_is_that_of_what_is_held_and_not_of_what_was_held_once() -> None:
+    world = World(200, rules=dataclasses.replace(RULES, block_max=200))
+    world.join(1, batched=True)
+    world.batch(1, 64)
+    world.batch(1, 0, dict.fromkeys(world.holding[1], Kind.RESULT))
+    world.batch(1, 1)
+    world.tick(16)
+    assert world.ended == {1: CloseCode.TRY_LATER}
+
+
+def test_nobody_holds_more_than_the_limit_however_often_it_asks() -> None:
+    world = World(200, rules=dataclasses.replace(RULES, block_max=200, max_held=10))
+    world.join(1, batched=True)
+    for _ in range(8):
+        world.batch(1, 64)
+    assert len(world.holding[1]) == 10
+
+
+def test_an_answered_dataset_is_not_tried_again() -> None:
+    world = World(1)
+    world.join(1)
+    world.tick(16)
+    world.join(2)
+    world.answer(2, Kind.ERROR)
+    world.answer(1, Kind.RESULT)
+    world.join(3)
+    assert world.holding[3] == {}
+
+
+def test_what_the_ledger_refused_is_leased_anew() -> None:
+    world = World(3, auto=False)
+    world.join(1)
+    world.fetch()
+    world.answer(1)
+    world.commits.clear()  # refused
+    world.dispatcher.distrust(CAMPAIGN)
+    world.leave(1)
+    assert world.dispatcher.campaigns[CAMPAIGN].known_lows == []

@@ -29,6 +29,8 @@ from websockets.server import ServerProtocol
 RECEIVE_BYTES = 16384
 MESSAGES_PER_TURN = 64
 MAX_FRAGMENTS = 4096
+MAX_CONTROL_PER_SECOND = 500
+CONTROL = frozenset({Opcode.PING, Opcode.PONG})
 CLOSE_TIMEOUT_S = 5.0
 ABNORMAL = 1006
 
@@ -64,6 +66,8 @@ class WebSocket:
         self._outbox_bytes = 0
         self._outbox_max_bytes = outbox_max_bytes
         self._messages = 0
+        self._control = 0
+        self._control_since = 0.0
         self._fragments: list[bytes] = []
         self._fragments_opcode = Opcode.CONT
         self._frames: deque[Frame] = deque()
@@ -122,12 +126,22 @@ class WebSocket:
         else:
             self.is_open = False
             self._protocol.receive_eof()
-        self._frames.extend(event for event in self._protocol.events_received() if isinstance(event, Frame))
+        frames = [event for event in self._protocol.events_received() if isinstance(event, Frame)]
+        self._frames.extend(frames)
         self._send_protocol_output()
+        self._count_control(sum(frame.opcode in CONTROL for frame in frames))
         if self._protocol.close_rcvd is not None:
             self.is_open = False
         elif self._protocol.state is not State.OPEN and self.closing_at is None:
             self.closing_at = time.monotonic()
+
+    def _count_control(self, count: int) -> None:
+        """End a connection that sends more pings and pongs than any honest one has a use for."""
+        if self.heard_at - self._control_since > 1.0:
+            self._control_since, self._control = self.heard_at, 0
+        self._control += count
+        if self._control > MAX_CONTROL_PER_SECOND and self.is_open:
+            self._fail(1008, f"more than {MAX_CONTROL_PER_SECOND} pings in a second")
 
     def _assemble(self, frame: Frame) -> str | bytes | None:
         if frame.opcode in (Opcode.TEXT, Opcode.BINARY):

@@ -13,7 +13,7 @@ from websockets.exceptions import WebSocketException
 from app.database import Database
 from tests.campaigns import make_campaign, read_progress, read_results
 from tests.processes import Site, run_site
-from tests.volunteers import Classic, run_together
+from tests.volunteers import Classic, finish, run_together
 
 pytestmark = pytest.mark.slow
 CLIENTS = 50
@@ -76,3 +76,19 @@ def test_killing_the_socket_process_again_and_again_loses_nothing_and_doubles_no
     assert crowd.reconnects > CLIENTS
     leases = sa.text("select count(*) from lease where process is not null")
     assert database.read(lambda connection: connection.execute(leases).scalar_one()) == 0
+
+
+def test_a_restart_strands_no_dataset_that_slow_clients_held(
+    tmp_path: Path, database_url: str, database: Database
+) -> None:
+    campaign = make_campaign(database, list(range(5)))
+    with run_site(tmp_path / "instance", database_url, "socket") as site:
+        clients = [Classic.open(site.socket_url, campaign) for _ in range(20)]
+        holders = [client for client in clients[:5] if client.receive_dataset() is not None]
+        assert site.terminate("socket") == 0
+        leases = sa.text("select count(*) from lease where process is not null")
+        assert database.read(lambda connection: connection.execute(leases).scalar_one()) == 0
+        assert len(holders) == 5
+        site.start("socket")
+        acknowledged, code = finish(site.socket_url, campaign, lambda n: n * n)
+    assert (sorted(acknowledged), code) == (list(range(5)), 1000)

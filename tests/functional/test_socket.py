@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket as stdsocket
 import time
 from collections.abc import Callable
@@ -304,3 +305,30 @@ def _read_until_closed(raw: stdsocket.socket, timeout_s: float) -> bool:
     except OSError:
         return True
     return False
+
+
+def test_a_client_that_floods_with_pings_is_ended(shared_database: Database, socket_site: Site) -> None:
+    campaign = make_campaign(shared_database, ["one", "two"])
+    honest = Classic.open(socket_site.socket_url, campaign)
+    honest.receive_dataset()
+    flood = _upgrade(socket_site)
+    flood.sendall(_masked_text(f'i{campaign} {{"v": 2}}'))
+    with contextlib.suppress(OSError):
+        for _ in range(100):
+            flood.sendall((bytes([0x89, 0x80]) + b"\0\0\0\0") * 100)
+    assert _read_until_closed(flood, timeout_s=15)
+    honest.answer("fine")
+    assert honest.receive_dataset() == "two"
+
+
+def test_a_request_that_is_no_upgrade_gets_one_answer(socket_site: Site) -> None:
+    with stdsocket.create_connection(("127.0.0.1", socket_site.socket_port)) as raw:
+        raw.sendall(
+            b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: short\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+        answer = b""
+        while data := raw.recv(65536):
+            answer += data
+    assert answer.count(b"HTTP/1.1") == 1
+    assert answer.startswith(b"HTTP/1.1 400")

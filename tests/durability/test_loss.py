@@ -83,12 +83,13 @@ def test_a_restart_strands_no_dataset_that_slow_clients_held(
 ) -> None:
     campaign = make_campaign(database, list(range(5)))
     with run_site(tmp_path / "instance", database_url, "socket") as site:
-        clients = [Classic.open(site.socket_url, campaign) for _ in range(20)]
-        holders = [client for client in clients[:5] if client.receive_dataset() is not None]
+        holders = [Classic.open(site.socket_url, campaign) for _ in range(5)]
+        held = [client.receive_dataset() for client in holders]
+        waiting = [Classic.open(site.socket_url, campaign) for _ in range(15)]
         assert site.terminate("socket") == 0
         leases = sa.text("select count(*) from lease where process is not null")
         assert database.read(lambda connection: connection.execute(leases).scalar_one()) == 0
-        assert len(holders) == 5
+        assert (sorted(held), len(waiting)) == (list(range(5)), 15)
         site.start("socket")
         acknowledged, code = finish(site.socket_url, campaign, lambda n: n * n)
     assert (sorted(acknowledged), code) == (list(range(5)), 1000)

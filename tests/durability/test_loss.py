@@ -78,7 +78,7 @@ def test_killing_the_socket_process_again_and_again_loses_nothing_and_doubles_no
     assert database.read(lambda connection: connection.execute(leases).scalar_one()) == 0
 
 
-def test_a_restart_strands_no_dataset_that_slow_clients_held(
+def test_a_clean_restart_frees_every_dataset_that_clients_held(
     tmp_path: Path, database_url: str, database: Database
 ) -> None:
     campaign = make_campaign(database, list(range(5)))

@@ -352,7 +352,8 @@ class CampaignInfo:
     sloppy: bool
     max_result_bytes: int
     max_batch_bytes: int
-    resume: str
+    resume: str  # the ticket of this connection
+    resumed: bool  # leases of the connection whose ticket the hello brought may be answered
 
     def encode(self) -> str:
         """Return the text frame ``c{json}``."""

@@ -106,6 +106,10 @@ class Settings:
     max_want: int = setting(1024, "Most datasets that one volunteer may hold.")
     max_attempts: int = setting(3, "Times that a dataset is tried before it counts as failed.")
     max_losses: int = setting(10, "Times that a dataset's volunteer may vanish before the dataset counts as failed.")
+    max_spares: int = setting(16, "Spare copies of one campaign's last datasets that idle volunteers compute at once.")
+    memory_budget_bytes: int = setting(
+        128 * MEGABYTE, "Bytes of messages and datasets that one socket process holds; over it, it reads no more."
+    )
     connections_max: int = setting(12_000, "Most sockets that one socket process holds.")
     connections_per_address: int = setting(256, "Most sockets from one address.")
 

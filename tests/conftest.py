@@ -66,9 +66,12 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 @pytest.fixture(params=BOTH_DATABASES, scope="module")
 def socket_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A running socket process that the tests of a module share, on SQLite and on PostgreSQL."""
+    """A running socket process that the tests of a module share, on SQLite and on PostgreSQL.
+
+    It hands out no spare copies, so that whoever waits, waits; test_spares.py is about them.
+    """
     folder = tmp_path_factory.mktemp("site") / "instance"
-    with make_database(request.param, folder, request) as url, run_site(folder, url, "socket") as site:
+    with make_database(request.param, folder, request) as url, run_site(folder, url, "socket", MAX_SPARES="0") as site:
         yield site
 
 

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [
-    {"errors", "settings", "codec", "states", "wording"},
+    {"errors", "settings", "codec", "states", "wording", "budget"},
     {"models", "protocol", "records"},
     {"database", "dispatcher", "migrate"},
     {"accounts", "campaigns", "captcha", "examples", "ledger", "results", "secrets_file", "demo", "downloads"},
@@ -22,7 +22,7 @@ FLOORS = [
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 NO_FLASK = {room for floor in FLOORS[:4] for room in floor} | {"background"}
-PURE = {"protocol", "dispatcher", "codec", "records", "states"}
+PURE = {"budget", "protocol", "dispatcher", "codec", "records", "states"}
 IMPURE_MODULES = {"socket", "sqlalchemy", "time", "random", "threading", "gevent", "os", "datetime"}
 
 

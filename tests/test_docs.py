@@ -52,7 +52,7 @@ def test_the_protocol_page_lists_every_key_of_the_campaign_frame() -> None:
 def test_the_harness_names_the_protocol_as_the_server_does() -> None:
     constants = read_messages_js()
     batched = {text.name: text.value for text in (*ClientText, *ServerText)}
-    for classic in ("RESULT", "NOTHING", "DATASET"):
+    for classic in ("RESULT", "NOTHING"):
         del batched[classic]
     expected = batched | {f"KIND_{kind.name}": str(kind.value) for kind in Kind}
     expected |= {f"CLOSE_{code.name}": str(code.value) for code in CloseCode}

@@ -133,12 +133,12 @@ class Batched:
         self.socket.send(msgpack.packb([want, answers]))
 
     def receive(self, timeout_s: float = TIMEOUT_S) -> list[tuple[int, Any]]:
-        """Wait for the next server batch, passing over w."""
+        """Wait for the next server batch, passing over w, and over d before one that comes unasked."""
         while True:
             frame = self.socket.recv(timeout_s)
             if isinstance(frame, bytes):
                 return [(lease, msgpack.unpackb(data)) for lease, data in msgpack.unpackb(frame)]
-            assert frame == "w", frame
+            assert frame in ("w", "d"), frame
 
     def receive_some(self) -> list[tuple[int, Any]]:
         """Wait for the next server batch that holds datasets: a reply may be empty, and they come after it."""

@@ -42,14 +42,24 @@ class Renew:
 
 @dataclasses.dataclass(slots=True)
 class Reassign:
-    """Find another campaign for a batched member that takes any."""
+    """Give a batched member that takes any campaign another one: this one, or whichever needs it most."""
 
     member: int
+    campaign: int | None = None
 
 
 @dataclasses.dataclass(slots=True)
 class Fetch:
     """Lease a block of a campaign's datasets from the ledger; `fetched` tells the dispatcher what came of it."""
+
+    campaign: int
+    run: int
+    datasets: int
+
+
+@dataclasses.dataclass(slots=True)
+class Borrow:
+    """Look at what other processes hold of a campaign without a result; `borrowed` hands copies of it out (D7)."""
 
     campaign: int
     run: int
@@ -66,23 +76,17 @@ class Release:
 
 
 @dataclasses.dataclass(slots=True)
-class Receipt:
-    """Whom to answer when what it said has committed (D2), and what it wanted with it."""
+class Store:
+    """Commit these together, then call `committed`: whom to answer then (D2), and what it wanted with it."""
 
     member: int
     want: int
     replies: bool = True  # whether the commit is answered by a batch
-
-
-@dataclasses.dataclass(slots=True)
-class Store:
-    """Commit these together, then call `committed` with the receipt."""
-
-    receipt: Receipt
     outcomes: list[Outcome] = dataclasses.field(default_factory=list)
     failures: list[Failure] = dataclasses.field(default_factory=list)
     finished_blocks: list[tuple[int, int, int]] = dataclasses.field(default_factory=list)  # campaign, run, low
     visitor: Visitor | None = None  # the hub's: the volunteer's row, where it has none yet
+    held_bytes: int = 0  # the hub's: what the message takes until it has committed (D9)
 
 
-Decision = Grant | Idle | End | Renew | Reassign | Fetch | Release | Store
+Decision = Grant | Idle | End | Renew | Reassign | Fetch | Borrow | Release | Store

@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 from typing import Protocol
 
-from app.dispatcher.decisions import Receipt, Store
+from app.budget import Budget
+from app.dispatcher import spares
+from app.dispatcher.decisions import Store
 from app.dispatcher.state import RETRY_ALONE_S, CampaignState, Held, HeldBlock, Lease, Member
 from app.errors import ProtocolError
 from app.protocol import Answer, ErrorReport, Kind
 from app.records import Block, Failure, Outcome
 from app.states import ResultKind
 
-NOBODY = -1  # the member of a receipt that nobody waits for
+NOBODY = -1  # the member of a store that nobody waits for
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Rules:
         max_attempts: tries of a dataset, before it counts as failed (D6).
         max_losses: volunteers that may vanish over a dataset, before it counts as failed.
         max_held: datasets that one volunteer may hold.
+        max_grant_bytes: bytes of datasets in one frame, beyond its first dataset (D9).
+        max_spares: spare copies of one campaign's datasets that are out at once (D7).
         release_after_s: seconds that a campaign without members keeps its ranges.
     """
 
@@ -33,6 +37,8 @@ class Rules:
     max_attempts: int = 3
     max_losses: int = 10
     max_held: int = 1024
+    max_grant_bytes: int = 4 << 20
+    max_spares: int = 16
     release_after_s: float = 5.0
 
 
@@ -43,51 +49,89 @@ class Statistics:
     duplicates: int = 0  # answered before, by this member or by another
     stale: int = 0  # of a run that is over, or a campaign that is gone
     lapsed: int = 0
+    spares: int = 0
 
 
 class Books(Protocol):
     """What leasing needs of the dispatcher."""
 
     rules: Rules
+    budget: Budget
+    peers: int
     campaigns: dict[int, CampaignState]
     statistics: Statistics
 
+    def charge(self, campaign_id: int, seconds: float) -> None:
+        """Count computing time of a member that takes any campaign (D10)."""
 
-def add_block(campaign: CampaignState, block: Block) -> None:
-    """Make the datasets of a freshly leased range pending."""
+
+def add_block(campaign: CampaignState, block: Block) -> int:
+    """Make the datasets of a freshly leased range pending; return the bytes that they take."""
     held_block = HeldBlock(block.campaign_id, block.run, block.low, len(block.datasets))
+    held_block.held_bytes = sum(len(data) for _position, data, _attempts in block.datasets)
     campaign.blocks.add(held_block)
-    campaign.pending.extend(
-        Held(position, data, held_block, attempts=attempts) for position, data, attempts in block.datasets
-    )
+    campaign.pending.extend([Held(position, data, held_block, attempts) for position, data, attempts in block.datasets])
+    return held_block.held_bytes
 
 
-def grant(member: Member, rules: Rules, now: float) -> list[tuple[int, bytes]]:
+def grant(books: Books, member: Member, now: float) -> list[tuple[int, bytes]]:
     """Lease pending datasets to a member, as many as it wants and as is fair (D1); return (lease number, data)."""
-    campaign, granted = member.campaign, []
-    for _ in range(min(member.want, _share(member), rules.max_held - len(member.leases))):
+    campaign, rules = member.campaign, books.rules
+    limit = min(member.want, rules.max_held - len(member.leases))
+    if limit > member.threads:
+        limit = min(limit, _share(member, books.peers))
+    granted: list[tuple[int, bytes]] = []
+    size = 0
+    while len(granted) < limit and size < rules.max_grant_bytes:
         held = campaign.pop_pending(member.volunteer, now)
         if held is None:
             break
-        granted.append((member.next_lease, held.data))
-        turn = len(member.leases) // member.threads + 1  # those before it are computed first
-        # Never before that of the lease before it, so that the first lease of a member is the first to lapse.
-        floor = next(reversed(member.leases.values())).deadline if member.leases else 0.0
-        deadline = max(floor, now + campaign.deadline_s * turn + rules.grace_s)
-        member.leases[member.next_lease] = Lease(held, now, deadline)
-        member.next_lease += 1
+        campaign.out[held] = None
+        granted.append(lease(member, held, rules.grace_s, now))
+        size += len(held.data)
+    if not granted and member.want > 0 and rules.max_spares:
+        granted = _grant_spares(books, member, now)
     member.want -= len(granted)
-    campaign.leases_out += len(granted)
     campaign.handed_out += len(granted)
     return granted
 
 
-def _share(member: Member) -> int:
+def lease(member: Member, held: Held, grace_s: float, now: float, *, is_spare: bool = False) -> tuple[int, bytes]:
+    """Give a member the right to compute a dataset; return the lease's number and the dataset."""
+    deadline = now + member.campaign.deadline_s + grace_s
+    leases, number = member.leases, member.next_lease
+    if leases:
+        # Those before it are computed first; and never before the deadline of the lease before it, so that a member's
+        # first lease is the first to lapse.
+        deadline += member.campaign.deadline_s * (len(leases) // member.threads)
+        deadline = max(deadline, leases[next(reversed(leases))].deadline)
+    leases[number] = Lease(held, now, deadline, is_spare)
+    member.next_lease = number + 1
+    held.copies += 1
+    return number, held.data
+
+
+def _share(member: Member, peers: int) -> int:
     # Guided self-scheduling (Polychronopoulos and Kuck 1987): grants shrink as the rest does, so that no tab ends up
     # holding the tail; yet each thread gets something to do.
     campaign = member.campaign
-    rest = max(0, campaign.view.generated - campaign.view.done - campaign.leases_out)
-    return max(member.threads, -(-rest * member.threads // (2 * max(1, campaign.threads))))
+    threads = max(1, campaign.threads) * max(1, peers)
+    return max(member.threads, -(-campaign.rest * member.threads // (2 * threads)))
+
+
+def _grant_spares(books: Books, member: Member, now: float) -> list[tuple[int, bytes]]:
+    granted: list[tuple[int, bytes]] = []
+    idle_threads = member.threads - sum(not held.lapsed for held in member.leases.values())
+    while len(granted) < min(member.want, idle_threads):
+        held = spares.take(member, books.rules.max_spares, now)
+        if held is None:
+            break
+        books.statistics.spares += 1
+        granted.append(lease(member, held, books.rules.grace_s, now, is_spare=True))
+    return granted
+
+
+# --- answers ---------------------------------------------------------------------------------------------------------
 
 
 def take_answer(books: Books, member: Member, answer: Answer, store: Store, now: float) -> None:
@@ -96,54 +140,69 @@ def take_answer(books: Books, member: Member, answer: Answer, store: Store, now:
     if lease is None:
         return
     held = lease.held
-    campaign = books.campaigns.get(held.block.campaign)
-    if campaign is None or campaign.run != held.block.run:
+    block = held.block
+    campaign = books.campaigns.get(block.campaign)
+    if campaign is None or campaign.run != block.run:
         books.statistics.stale += 1
         return
+    elapsed_s = now - lease.granted_at
+    if member.takes_any:
+        claimed_s = elapsed_s if answer.compute_ms is None else answer.compute_ms / 1000
+        books.charge(block.campaign, min(claimed_s, elapsed_s))
     if not lease.lapsed:
-        campaign.leases_out -= 1
+        spares.end_copy(campaign, lease)
     if held.answered:
         books.statistics.duplicates += 1
-    elif answer.kind is Kind.GIVEN_BACK:
-        if not lease.lapsed:
-            campaign.put_back(held)
+    elif answer.kind is Kind.RESULT or answer.kind is Kind.NOTHING:
+        kind = ResultKind.VALUE if answer.kind is Kind.RESULT else ResultKind.NOTHING
+        elapsed_ms = int(elapsed_s * 1000)
+        compute_ms = elapsed_ms if answer.compute_ms is None else min(answer.compute_ms, elapsed_ms)
+        _finish(books, campaign, held, kind, answer.data, compute_ms, member.volunteer, store)
     elif answer.kind is Kind.ERROR:
         _fail(books, member, lease, answer.error or ErrorReport("Error", "", ""), store, now)
-    else:
-        kind = ResultKind.VALUE if answer.kind is Kind.RESULT else ResultKind.NOTHING
-        elapsed_ms = int((now - lease.granted_at) * 1000)
-        compute_ms = elapsed_ms if answer.compute_ms is None else min(answer.compute_ms, elapsed_ms)
-        _finish(books, held, _outcome(member, held, campaign, kind, answer.data, compute_ms), store)
+    elif not lease.lapsed and not held.copies:
+        campaign.put_back(held)
 
 
 def _pop_lease(books: Books, member: Member, number: int | None) -> Lease | None:
     if number is None:  # the classic dialect: its only one
         if not member.leases:
             raise ProtocolError("No dataset is waiting for an answer.")
-        return member.leases.pop(next(iter(member.leases)))
-    if number >= member.next_lease:
-        raise ProtocolError(f"Lease {number} was never issued on this connection.")
+        return member.leases.popitem()[1]
     lease = member.leases.pop(number, None)
     if lease is None:
+        if number >= member.next_lease:
+            raise ProtocolError(f"Lease {number} was never issued on this connection.")
         books.statistics.duplicates += 1
     return lease
 
 
-def _outcome(
-    member: Member, held: Held, campaign: CampaignState, kind: ResultKind, data: bytes | None, compute_ms: int
-) -> Outcome:
-    block, version = held.block, campaign.view.kernel_version
-    return Outcome(block.campaign, block.run, held.position, kind, data, compute_ms, member.volunteer, version)
-
-
-def _finish(books: Books, held: Held, outcome: Outcome, store: Store) -> None:
+def _finish(
+    books: Books,
+    campaign: CampaignState,
+    held: Held,
+    kind: ResultKind,
+    data: bytes | None,
+    compute_ms: int,
+    volunteer: int,
+    store: Store,
+) -> None:
     held.answered = True
-    store.outcomes.append(outcome)
+    if held.copies:
+        spares.forget(campaign, held)
+    campaign.finished += 1
     block = held.block
+    store.outcomes.append(
+        Outcome(
+            block.campaign, block.run, held.position, kind, data, compute_ms, volunteer, campaign.view.kernel_version
+        )
+    )
     block.remaining -= 1
-    if block.remaining == 0:
+    if block.remaining == 0 and not block.borrowed:
         store.finished_blocks.append((block.campaign, block.run, block.low))
-        books.campaigns[block.campaign].blocks.discard(block)
+        if block in campaign.blocks:
+            campaign.blocks.discard(block)
+            books.budget.give(block.held_bytes)
 
 
 def _fail(books: Books, member: Member, lease: Lease, error: ErrorReport, store: Store, now: float) -> None:
@@ -153,11 +212,12 @@ def _fail(books: Books, member: Member, lease: Lease, error: ErrorReport, store:
     held.attempts += 1
     store.failures.append(_failure(member, held, campaign, error))
     if held.attempts >= books.rules.max_attempts:
-        _finish(books, held, _outcome(member, held, campaign, ResultKind.FAILED, None, 0), store)
+        _finish(books, campaign, held, ResultKind.FAILED, None, 0, member.volunteer, store)
         return
-    held.failed_by.add(member.volunteer)
+    held.failed_by = {*held.failed_by, member.volunteer}
     held.retry_at = now + RETRY_ALONE_S
-    if not lease.lapsed and held.block in campaign.blocks:  # else it is among the pending, or others' already
+    # A lapsed one is among the pending, or others' already; one with another copy out is that copy's holder's to end.
+    if not lease.lapsed and not held.copies and held.block in campaign.blocks:
         campaign.retries.append(held)
 
 
@@ -176,40 +236,47 @@ def _failure(member: Member, held: Held, campaign: CampaignState, error: ErrorRe
     )
 
 
+# --- leases that end without an answer ------------------------------------------------------------------------------
+
+
 def return_leases(books: Books, member: Member, *, blame: bool) -> Store | None:
-    """Make a member's datasets pending again (D5); those that it was computing count one loss where it is to blame."""
-    store = Store(Receipt(NOBODY, 0))
+    """Make a member's datasets pending again (D5); those that it was computing count one loss where it is to blame.
+
+    The leases stay in the member's hands as lapsed ones.
+    """
+    store = Store(NOBODY, 0)
     for index, lease in reversed(list(enumerate(member.leases.values()))):
         _return_lease(books, member, lease, store, lost=blame and index < member.threads)
-    member.leases.clear()
     return store if store.outcomes else None
 
 
 def lapse(books: Books, member: Member, now: float) -> Store | None:
     """Make datasets whose deadline passed pending again. Their answers still count, if they are the first."""
-    store = Store(Receipt(NOBODY, 0))
+    store = Store(NOBODY, 0)
     for lease in member.leases.values():
         if lease.deadline > now:
             break  # the later ones have later deadlines
         if not lease.lapsed:
             books.statistics.lapsed += 1
             _return_lease(books, member, lease, store, lost=True)
-            lease.lapsed = True
     return store if store.outcomes else None
 
 
 def _return_lease(books: Books, member: Member, lease: Lease, store: Store, *, lost: bool) -> None:
     held = lease.held
     campaign = books.campaigns.get(held.block.campaign)
-    if lease.lapsed or campaign is None or campaign.run != held.block.run:
+    already, lease.lapsed = lease.lapsed, True
+    if already or campaign is None or campaign.run != held.block.run:
         return
-    campaign.leases_out -= 1
+    spares.end_copy(campaign, lease)
     if held.answered:
         return
     held.losses += lost
+    if held.copies:
+        return  # somebody else computes it
     if held.losses < books.rules.max_losses:
         campaign.put_back(held)
         return
     error = ErrorReport("VolunteersVanished", f"{held.losses} volunteers in a row vanished over this dataset.", "")
     store.failures.append(_failure(member, held, campaign, error))
-    _finish(books, held, _outcome(member, held, campaign, ResultKind.FAILED, None, 0), store)
+    _finish(books, campaign, held, ResultKind.FAILED, None, 0, member.volunteer, store)

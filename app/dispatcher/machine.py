@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from app.dispatcher import leasing
-from app.dispatcher.decisions import (
-    Decision,
-    End,
-    Fetch,
-    Grant,
-    Idle,
-    Reassign,
-    Receipt,
-    Release,
-    Renew,
-    Store,
-)
+from app.budget import Budget
+from app.dispatcher import endings, leasing, spares
+from app.dispatcher.decisions import Borrow, Decision, End, Fetch, Grant, Idle, Reassign, Release, Renew, Store
+from app.dispatcher.departures import Departures
 from app.dispatcher.leasing import Rules, Statistics
+from app.dispatcher.placing import Placing
 from app.dispatcher.state import CampaignState, Member
 from app.errors import CloseCode
 from app.protocol import Answer, ErrorReport
 from app.records import Block, ScheduleView
-from app.states import Generation, Intent
 
 DRY_S = 1.0  # the ledger is asked again after this long when it had nothing to give
 
 
 class Dispatcher:
-    """The scheduling state of one socket process. See the promises in the package's docstring."""
+    """The scheduling state of one socket process. See the promises in the package's docstring.
 
-    def __init__(self, rules: Rules) -> None:
+    Args:
+        rules: the numbers that it goes by.
+        budget: where the bytes of held datasets are counted (D9).
+    """
+
+    def __init__(self, rules: Rules, budget: Budget | None = None) -> None:
         self.rules = rules
+        self.budget = budget or Budget(1 << 62)
+        self.peers = 1  # live socket processes, this one included
         self.campaigns: dict[int, CampaignState] = {}
         self.members: dict[int, Member] = {}
         self.statistics = Statistics()
+        self.departures = Departures()
+        self.placing = Placing()
 
     # --- events of members -------------------------------------------------------------------------------------------
 
@@ -52,16 +52,21 @@ class Dispatcher:
         batched: bool = False,
         takes_any: bool = False,
         threads: int = 1,
+        resumes: int | None = None,
     ) -> list[Decision]:
-        """Take in a connection that said hello. A classic one is owed its first dataset at once."""
+        """Take in a connection that said hello. A classic one is owed its first dataset at once.
+
+        `resumes` is the id of a lost connection whose ticket this one holds: it may answer that one's leases (D4).
+        """
         campaign = self.campaigns[campaign_id]
-        member = Member(member_id, campaign, volunteer, batched, takes_any, threads)
-        self.members[member_id] = campaign.members[member_id] = member
-        campaign.threads += threads
-        if (ending := self._ending(member)) is not None:
-            return self._end(member, ending)
+        member = Member(member_id, campaign, volunteer, batched, takes_any, threads, came_at=now)
+        self.members[member_id] = member
+        self._attach(member, campaign)
+        decisions = self._resume(member, resumes, now) if resumes is not None and batched else []
+        if (ending := endings.find(member)) is not None:
+            return [*decisions, *self._end(member, ending)]
         member.want = 0 if batched else 1
-        return self._serve(member, now) if member.want else []
+        return [*decisions, *self._serve(member, now)] if member.want else decisions
 
     def answer(self, member_id: int, answers: Sequence[Answer], want: int, now: float) -> list[Decision]:
         """Take a member's answers; what it wants next counts once they have committed (D2).
@@ -70,18 +75,19 @@ class Dispatcher:
             ProtocolError: an answer names a lease that this connection never had (D4).
         """
         member = self.members[member_id]
-        self._unpark(member)
+        campaign = member.campaign
+        if member.is_parked:
+            self._unpark(member)
         member.want = 0
-        store = Store(Receipt(member_id, want))
+        store = Store(member_id, want)
         for answer in answers:
             leasing.take_answer(self, member, answer, store, now)
-        decisions: list[Decision] = []
         if store.outcomes or store.failures or member.in_flight:
             member.in_flight += 1
-            decisions.append(store)
+            decisions: list[Decision] = [store]
         else:
-            decisions += self._reply(member, want, now)
-        return decisions + self._feed(member.campaign, now)
+            decisions = self._reply(member, want, now)
+        return [*decisions, *self._feed(campaign, now)] if campaign.waiting else decisions
 
     def load_failed(self, member_id: int, error: ErrorReport, now: float) -> list[Decision]:
         """A member could not load the kernel: no dataset is to blame, and it gets none. Counted once a connection."""
@@ -89,23 +95,24 @@ class Dispatcher:
         self._unpark(member)
         member.want = 0
         leasing.return_leases(self, member, blame=False)
+        member.leases.clear()
         if member.has_failed_to_load:
             return self._feed(member.campaign, now)
         member.has_failed_to_load = True
         member.in_flight += 1
-        store = Store(Receipt(member_id, 0, replies=False), failures=[leasing.load_failure(member, error)])
+        store = Store(member_id, 0, replies=False, failures=[leasing.load_failure(member, error)])
         return [store, *self._feed(member.campaign, now)]
 
-    def committed(self, receipt: Receipt, now: float) -> list[Decision]:
+    def committed(self, store: Store, now: float) -> list[Decision]:
         """Acknowledge what has committed, and hand out what the member wanted with it (D2)."""
-        member = self.members.get(receipt.member)
+        member = self.members.get(store.member)
         if member is None:
             return []
         member.in_flight -= 1
-        if not receipt.replies:
+        if not store.replies:
             return self._serve(member, now)
         # Only the newest wish counts: with another batch on its way, this reply is the acknowledgement alone.
-        return self._reply(member, 0 if member.in_flight else receipt.want, now)
+        return self._reply(member, 0 if member.in_flight else store.want, now)
 
     def leave(self, member_id: int, now: float) -> list[Decision]:
         """A connection ended: its datasets are pending again at once (D5)."""
@@ -114,6 +121,7 @@ class Dispatcher:
             return []
         self._unpark(member)
         store = leasing.return_leases(self, member, blame=True)
+        self.departures.keep(member)
         campaign = self._detach(member, now)
         return [*([store] if store else []), *self._feed(campaign, now)]
 
@@ -122,10 +130,9 @@ class Dispatcher:
         member = self.members[member_id]
         self._unpark(member)
         self._detach(member, now)
-        member.campaign = self.campaigns[campaign_id]
-        member.campaign.members[member_id] = member
-        member.campaign.threads += member.threads
-        member.leaving, member.want = False, 0
+        self._attach(member, self.campaigns[campaign_id])
+        member.leaving, member.want, member.moving_to, member.came_at = False, 0, None, now
+        member.has_failed_to_load = False
 
     # --- events of the ledger ----------------------------------------------------------------------------------------
 
@@ -138,7 +145,17 @@ class Dispatcher:
         if block is None:
             campaign.dry_until = now + DRY_S
         elif block.run == campaign.run:  # else a reset overtook it, and took its row away
-            leasing.add_block(campaign, block)
+            self.budget.take(leasing.add_block(campaign, block))
+        return self._feed(campaign, now)
+
+    def borrowed(
+        self, campaign_id: int, run: int, datasets: Sequence[tuple[int, bytes, int]], now: float
+    ) -> list[Decision]:
+        """Take in what a `Borrow` found: (position, data, attempts) that other processes hold without a result."""
+        campaign = self.campaigns.get(campaign_id)
+        if campaign is None or campaign.run != run:
+            return []
+        spares.borrow(campaign, datasets)
         return self._feed(campaign, now)
 
     def looked(self, views: Iterable[ScheduleView], now: float) -> list[Decision]:
@@ -146,30 +163,45 @@ class Dispatcher:
         decisions: list[Decision] = []
         for view in views:
             campaign = self.campaigns.get(view.campaign_id)
-            if campaign is not None and campaign.view != view:
+            if campaign is not None and campaign.view != view and view.run >= campaign.run:
                 decisions += self._change(campaign, view, now)
+        return decisions
+
+    def offered(self, pending: Mapping[int, int], now: float) -> list[Decision]:
+        """Take in which campaigns need volunteers who take any, with the number of datasets that nobody holds (D10)."""
+        decisions: list[Decision] = []
+        for member in self.placing.choose_movers(self.members.values(), pending, now):
+            if (ending := endings.find(member)) is not None:  # else it goes when its hands are empty
+                decisions += self._end(member, ending)
         return decisions
 
     def distrust(self, campaign_id: int) -> None:
         """Forget what is held of a campaign: what the ledger refused is leased anew, with the rest of its range."""
         if (campaign := self.campaigns.get(campaign_id)) is not None:
-            campaign.forget_stock()
+            self._forget_stock(campaign)
 
     def disown(self) -> None:
         """Forget everything not handed out: this process was declared dead, and others may hold it now."""
         for campaign in self.campaigns.values():
-            campaign.forget_stock()
+            self._forget_stock(campaign)
 
     def tick(self, now: float) -> list[Decision]:
         """Once a second: lapse leases, measure rates, look again for those who wait, let go of unused campaigns."""
         decisions: list[Decision] = []
+        self.departures.expire(now)
         for member in list(self.members.values()):
-            decisions += self._lapse(member, now)
+            if member.leases:
+                decisions += self._lapse(member, now)
         for campaign in list(self.campaigns.values()):
             campaign.handed_out_last_second, campaign.handed_out = campaign.handed_out, 0
             decisions += self._feed(campaign, now)
+            decisions += self._borrow(campaign, now)
             decisions += self._release_unused(campaign, now)
         return decisions
+
+    def charge(self, campaign_id: int, seconds: float) -> None:
+        """Count computing time of a member that takes any campaign (D10)."""
+        self.placing.shares.charge(campaign_id, seconds)
 
     # --- handing out -------------------------------------------------------------------------------------------------
 
@@ -178,17 +210,19 @@ class Dispatcher:
         return self._serve(member, now, is_reply=True)
 
     def _serve(self, member: Member, now: float, is_reply: bool = False) -> list[Decision]:
+        campaign = member.campaign
         decisions: list[Decision] = []
-        may_grant = not member.leaving and _is_runnable(member.campaign.view)
-        granted = leasing.grant(member, self.rules, now) if may_grant else []
+        may_grant = member.want > 0 and campaign.is_runnable and not member.leaving and member.moving_to is None
+        granted = leasing.grant(self, member, now) if may_grant else []
         if granted or (is_reply and member.batched):
             decisions.append(Grant(member.id, granted, is_reply))
-        if (ending := self._ending(member)) is not None:
+        may_end = campaign.is_closing or member.moving_to is not None
+        if may_end and (ending := endings.find(member)) is not None:
             return decisions + self._end(member, ending)
         # What it got less than it wanted while there is more, it was not to get: it asks again with its next answers.
-        if member.want > 0 and (not granted or not member.campaign.has_stock):
+        if member.want > 0 and (not granted or not campaign.has_stock):
             decisions += self._park(member)
-        return decisions + self._refill(member.campaign, now)
+        return decisions + self._refill(campaign, now)
 
     def _park(self, member: Member) -> list[Decision]:
         member.campaign.park(member)
@@ -204,7 +238,8 @@ class Dispatcher:
     def _feed(self, campaign: CampaignState, now: float) -> list[Decision]:
         decisions: list[Decision] = []
         for _ in range(len(campaign.waiting)):
-            if not campaign.has_stock or not _is_runnable(campaign.view):
+            has_some = campaign.has_stock or spares.may_hand_out(campaign, self.rules.max_spares, now)
+            if not has_some or not campaign.is_runnable:
                 break
             member = next(iter(campaign.waiting.values()))
             campaign.unpark(member)
@@ -212,30 +247,43 @@ class Dispatcher:
         return decisions + self._refill(campaign, now)
 
     def _refill(self, campaign: CampaignState, now: float) -> list[Decision]:
-        rate = max(campaign.handed_out, campaign.handed_out_last_second)
-        if campaign.fetching or now < campaign.dry_until or not _is_runnable(campaign.view) or not campaign.members:
+        if campaign.fetching or now < campaign.dry_until:
             return []
-        if not campaign.waiting and (campaign.stock > rate // 2 or not rate):
+        rate = max(campaign.handed_out, campaign.handed_out_last_second)
+        # A block is on its way before the last one has gone; more than one ahead would only be held.
+        if not campaign.waiting and (not rate or campaign.stock > min(rate // 2, self.rules.block_max)):
+            return []
+        if not campaign.is_runnable or not campaign.members or self.budget.is_full:
             return []
         campaign.fetching = True
         size = max(campaign.waiting_want, 2 * rate, 1)
         return [Fetch(campaign.id, campaign.run, min(size, self.rules.block_max))]
 
+    def _borrow(self, campaign: CampaignState, now: float) -> list[Decision]:
+        room = self.rules.max_spares - campaign.spares_out
+        if self.peers < 2 or not campaign.waiting or not spares.may_hand_out(campaign, self.rules.max_spares, now):
+            return []
+        return [Borrow(campaign.id, campaign.run, room)]
+
     # --- changes -----------------------------------------------------------------------------------------------------
 
     def _change(self, campaign: CampaignState, view: ScheduleView, now: float) -> list[Decision]:
-        before, campaign.view = campaign.view, view
+        before = campaign.view
+        campaign.see(view)
         decisions: list[Decision] = []
         if view.run != before.run:
-            campaign.forget_stock()  # the reset took the rows of the old run's leases away
-            campaign.leases_out = 0
+            self._forget_stock(campaign)  # the reset took the rows of the old run's leases away
+            campaign.forget_hands()
         if (view.run, view.kernel_version) != (before.run, before.kernel_version):
             decisions += self._renew(campaign, kernel_changed=view.kernel_version != before.kernel_version)
-        if view.generated != before.generated or view.run != before.run or view.intent != before.intent:
+        # Fewer are done when failed ones are to be tried again.
+        if (view.generated, view.run, view.intent) != (before.generated, before.run, before.intent) or (
+            view.done < before.done
+        ):
             campaign.dry_until = 0.0
-        if not _is_runnable(view) or view.is_done:
+        if campaign.is_closing:
             for member in list(campaign.members.values()):
-                if (ending := self._ending(member)) is not None:
+                if (ending := endings.find(member)) is not None:
                     decisions += self._end(member, ending)
         return decisions + self._feed(campaign, now)
 
@@ -250,25 +298,6 @@ class Dispatcher:
                 decisions += self._end(member, End(member.id, CloseCode.RESTARTING, "The kernel changed."))
         return decisions
 
-    def _ending(self, member: Member) -> End | Reassign | None:
-        """Say whether, and how, a member's service ends now (a paused campaign waits for the answers in flight)."""
-        view, busy = member.campaign.view, bool(member.leases or member.in_flight)
-        if member.leaving:
-            return None
-        if view.deleted:
-            return End(member.id, CloseCode.NO_SUCH_CAMPAIGN, "The campaign was deleted.")
-        if view.is_done and not member.in_flight:
-            if member.batched and member.takes_any:
-                return Reassign(member.id)
-            return End(member.id, CloseCode.DONE, "No more datasets.")
-        if busy:
-            return None
-        if view.generation is Generation.FAILED:
-            return End(member.id, CloseCode.NOT_RUNNING, "The campaign's dataset generator failed.")
-        if view.intent is Intent.PAUSED:
-            return End(member.id, CloseCode.NOT_RUNNING, "The campaign is paused.")
-        return None
-
     def _end(self, member: Member, ending: End | Reassign) -> list[Decision]:
         self._unpark(member)
         member.leaving = True
@@ -277,10 +306,29 @@ class Dispatcher:
     def _lapse(self, member: Member, now: float) -> list[Decision]:
         store = leasing.lapse(self, member, now)
         decisions: list[Decision] = [] if store is None else [store]
-        if not member.leaving and member.leases and all(lease.lapsed for lease in member.leases.values()):
+        last = member.leases[next(reversed(member.leases))]
+        if not member.leaving and last.deadline <= now:
             reason = "No answer before the datasets' deadline."
             decisions += self._end(member, End(member.id, CloseCode.TRY_LATER, reason))
         return decisions
+
+    # --- coming and going --------------------------------------------------------------------------------------------
+
+    def _resume(self, member: Member, old_id: int, now: float) -> list[Decision]:
+        decisions: list[Decision] = []
+        if (old := self.members.get(old_id)) is not None and old.campaign is member.campaign:
+            reason = "You came back on another connection."
+            decisions = [End(old_id, CloseCode.GOING_AWAY, reason), *self.leave(old_id, now)]
+        departed = self.departures.take(old_id, member.campaign.id)
+        if departed is not None:
+            member.leases, member.next_lease = departed.leases, departed.next_lease
+            member.volunteer, member.has_resumed = departed.volunteer, True
+        return decisions
+
+    def _attach(self, member: Member, campaign: CampaignState) -> None:
+        member.campaign = campaign
+        campaign.members[member.id] = member
+        campaign.threads += member.threads
 
     def _detach(self, member: Member, now: float) -> CampaignState:
         campaign = member.campaign
@@ -289,14 +337,15 @@ class Dispatcher:
         campaign.left_at = now
         return campaign
 
+    def _forget_stock(self, campaign: CampaignState) -> list[int]:
+        lows, size = campaign.forget_stock()
+        self.budget.give(size)
+        return lows
+
     def _release_unused(self, campaign: CampaignState, now: float) -> list[Decision]:
-        unused = not campaign.members and not campaign.fetching and not campaign.leases_out
-        if not unused or now - campaign.left_at < self.rules.release_after_s:
+        in_use = campaign.members or campaign.fetching or campaign.out or campaign.copied
+        if in_use or now - campaign.left_at < self.rules.release_after_s:
             return []
         del self.campaigns[campaign.id]
-        lows = campaign.forget_stock()
+        lows = self._forget_stock(campaign)
         return [Release(campaign.id, campaign.run, lows)] if lows else []
-
-
-def _is_runnable(view: ScheduleView) -> bool:
-    return view.intent is Intent.RUNNING and not view.deleted and view.generation is not Generation.FAILED

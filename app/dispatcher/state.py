@@ -6,26 +6,33 @@ import dataclasses
 from collections import deque
 
 from app.records import ScheduleView
+from app.states import Generation, Intent
 
 RETRY_ALONE_S = 5.0  # a dataset that failed here may be tried here again when nobody else asked for that long
 RETRIES_SCANNED = 32
+NOBODY_FAILED: frozenset[int] = frozenset()
 
 
 @dataclasses.dataclass(slots=True, eq=False)
 class HeldBlock:
-    """A leased range; when nothing of it remains, its row in the ledger goes."""
+    """A leased range; when nothing of it remains, its row in the ledger goes.
+
+    A range of another process, of which this one computes copies (D7), is `borrowed`: its row is not ours.
+    """
 
     campaign: int
     run: int
     low: int
     remaining: int
+    held_bytes: int = 0
+    borrowed: bool = False
 
 
 @dataclasses.dataclass(slots=True, eq=False)
 class Held:
     """One dataset of a leased range.
 
-    It is in exactly one place (D8): pending, a retry, a live lease, or answered. Copies in lapsed leases do not count.
+    It is in exactly one place (D8): pending, a retry, out with `copies` live leases, or answered.
     """
 
     position: int
@@ -33,8 +40,9 @@ class Held:
     block: HeldBlock
     attempts: int = 0
     losses: int = 0
+    copies: int = 0  # leases that have neither been answered nor lapsed
     answered: bool = False
-    failed_by: set[int] = dataclasses.field(default_factory=set)  # volunteers
+    failed_by: set[int] | frozenset[int] = NOBODY_FAILED  # volunteers
     retry_at: float = 0.0
 
 
@@ -45,7 +53,8 @@ class Lease:
     held: Held
     granted_at: float
     deadline: float
-    lapsed: bool = False
+    is_spare: bool = False
+    lapsed: bool = False  # given to others, yet an answer counts if it is the first
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -63,9 +72,24 @@ class Member:
     next_lease: int = 0
     has_failed_to_load: bool = False
     in_flight: int = 0  # answers on their way to the disk
+    is_parked: bool = False
     parked_want: int = 0  # what it adds to its campaign's waiting_want
     told_idle: bool = False
     leaving: bool = False  # its End or Reassign was decided
+    moving_to: int | None = None  # the campaign that it goes to when its hands are empty (D10)
+    came_at: float = 0.0  # to this campaign
+    has_resumed: bool = False  # it holds the leases of the connection whose ticket it brought
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class Departed:
+    """What a lost connection held, for the one that comes back with its ticket (D4)."""
+
+    campaign: int
+    volunteer: int
+    leases: dict[int, Lease]
+    next_lease: int
+    until: float
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -79,14 +103,34 @@ class CampaignState:
     pending: deque[Held] = dataclasses.field(default_factory=deque)
     retries: list[Held] = dataclasses.field(default_factory=list)
     blocks: set[HeldBlock] = dataclasses.field(default_factory=set)
+    # Datasets with live leases, oldest first: those that nobody else computes, and those with a spare copy (D7).
+    out: dict[Held, None] = dataclasses.field(default_factory=dict)
+    copied: dict[Held, None] = dataclasses.field(default_factory=dict)
+    spares_out: int = 0
+    borrowed: deque[Held] = dataclasses.field(default_factory=deque)  # of other processes' ranges, not handed out here
+    borrowed_out: set[int] = dataclasses.field(default_factory=set)  # their positions while they are handed out here
     fetching: bool = False
     dry_until: float = 0.0  # the ledger had nothing; not asked again before
     handed_out: int = 0
     handed_out_last_second: int = 0
-    leases_out: int = 0
+    finished: int = 0  # since the view was read
     threads: int = 0  # of all members
     waiting_want: int = 0  # of all that wait
     left_at: float = 0.0
+    is_runnable: bool = True
+    is_closing: bool = False  # a member may have to go: the campaign is done, paused, deleted or cannot be generated
+
+    def __post_init__(self) -> None:
+        """Draw from the first view what is asked of it all the time."""
+        self.see(self.view)
+
+    def see(self, view: ScheduleView) -> None:
+        """Take in how the ledger says it stands."""
+        self.view, self.finished = view, 0
+        self.is_runnable = (
+            view.intent is Intent.RUNNING and not view.deleted and view.generation is not Generation.FAILED
+        )
+        self.is_closing = view.is_done or not self.is_runnable
 
     @property
     def id(self) -> int:
@@ -108,28 +152,43 @@ class CampaignState:
         """Whether there is anything to hand out."""
         return bool(self.pending or self.retries)
 
+    @property
+    def rest(self) -> int:
+        """Datasets of the whole campaign that are neither finished nor out here, as far as this process knows."""
+        gone = self.view.done + self.finished + len(self.out) + len(self.copied)
+        return max(0, self.view.generated - gone)
+
     def park(self, member: Member) -> None:
         """Let a member wait behind the others for what it wants."""
         self.unpark(member)
         self.waiting[member.id] = member
+        member.is_parked = True
         member.parked_want = member.want
         self.waiting_want += member.want
 
     def unpark(self, member: Member) -> None:
         """Take a member out of those that wait, if it is one of them."""
-        if self.waiting.pop(member.id, None) is not None:
+        if member.is_parked:
+            del self.waiting[member.id]
+            member.is_parked = False
             self.waiting_want -= member.parked_want
 
     def pop_pending(self, volunteer: int, now: float) -> Held | None:
         """Take the next dataset for a volunteer: one that another failed at, else the first pending one."""
-        self.retries = [held for held in self.retries if not held.answered] if self.retries else self.retries
+        if self.retries and (held := self._pop_retry(volunteer, now)) is not None:
+            return held
+        pending = self.pending
+        while pending:
+            held = pending.popleft()
+            if not held.answered:  # else a lapsed lease was answered after all
+                return held
+        return None
+
+    def _pop_retry(self, volunteer: int, now: float) -> Held | None:
+        self.retries = [held for held in self.retries if not held.answered]
         for index, held in enumerate(self.retries[:RETRIES_SCANNED]):
             if volunteer not in held.failed_by or now >= held.retry_at:
                 del self.retries[index]
-                return held
-        while self.pending:
-            held = self.pending.popleft()
-            if not held.answered:  # a lapsed lease was answered after all
                 return held
         return None
 
@@ -143,10 +202,18 @@ class CampaignState:
         """The low ends of the ranges held here."""
         return sorted(block.low for block in self.blocks)
 
-    def forget_stock(self) -> list[int]:
-        """Drop every held block and return the low ends of those that were not finished."""
-        lows = self.known_lows
+    def forget_stock(self) -> tuple[list[int], int]:
+        """Drop every held block; return the low ends of those that were not finished, and how many bytes they took."""
+        lows, size = self.known_lows, sum(block.held_bytes for block in self.blocks)
         self.pending.clear()
         self.retries.clear()
         self.blocks.clear()
-        return lows
+        self.borrowed.clear()
+        return lows, size
+
+    def forget_hands(self) -> None:
+        """Count nothing as handed out any more: what was, was of a run that is over."""
+        self.out.clear()
+        self.copied.clear()
+        self.borrowed_out.clear()
+        self.spares_out = 0

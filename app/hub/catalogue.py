@@ -28,7 +28,7 @@ class Definition:
     kernel_frames: bytes = dataclasses.field(repr=False)
     static_frames: bytes = dataclasses.field(repr=False)
 
-    def frames(self, hello: Hello, run: int, limits: Limits) -> bytes:
+    def frames(self, hello: Hello, run: int, limits: Limits, ticket: str, *, resumed: bool) -> bytes:
         """Return what a volunteer is sent when it begins on this campaign, less what it has."""
         if not hello.batched:
             return self.kernel_frames + self.static_frames
@@ -43,7 +43,8 @@ class Definition:
             sloppy=self.sloppy,
             max_result_bytes=limits.result_bytes,
             max_batch_bytes=limits.batch_bytes,
-            resume="",
+            resume=ticket,
+            resumed=resumed,
         )
         kernel = b"" if self.kernel_hash in hello.have else self.kernel_frames
         static = b"" if self.static_hash in hello.have else self.static_frames

@@ -31,6 +31,7 @@ class Connection:
     hello: Hello | None = None
     definition: Definition | None = None
     is_known: bool = False  # its volunteer row was written
+    frame_bytes: int = 0  # of its last message
 
     @property
     def visitor(self) -> Visitor:

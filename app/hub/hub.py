@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 import gevent
-import sqlalchemy as sa
 from simple_websocket import ConnectionClosed
 
 from app import ledger
+from app.budget import Budget
 from app.database import Database
 from app.dispatcher import (
+    Borrow,
     Decision,
     Dispatcher,
     End,
@@ -32,9 +33,10 @@ from app.errors import CloseCode, ProtocolError
 from app.hub.catalogue import Catalogue
 from app.hub.connection import Connection, Visit
 from app.hub.heart import Heart
+from app.hub.reception import Reception
+from app.hub.supply import Supply
 from app.hub.writer import UNAVAILABLE, Writer
 from app.protocol import (
-    ANY_CAMPAIGN,
     Batch,
     ClassicAnswer,
     Conversation,
@@ -43,22 +45,20 @@ from app.protocol import (
     Limits,
     LoadFailed,
     Message,
-    ProgressNote,
     ServerText,
     encode_datasets,
 )
-from app.records import Block, ScheduleView
 from app.settings import Settings
-from app.states import Generation
 from app.websocket import WebSocket, encode_binary, encode_text
 
 log = logging.getLogger(__name__)
 
 TICK_S = 1.0
 FLUSH_S = 10.0
+ROOM_POLL_S = 0.05
+ROOM_LIMIT_S = 10.0  # a message waits for memory so long; then its connection is sent away (D9)
 D_FRAME = encode_text(ServerText.DATASET)
 WAIT_FRAME = encode_text(ServerText.WAIT)
-CHANGED_FRAME = encode_text(ServerText.CHANGED)
 
 
 class Hub:
@@ -68,8 +68,9 @@ class Hub:
         self.settings = settings
         self.database = database
         self.clock = clock
+        self.budget = Budget(settings.memory_budget_bytes)
         self.limits = Limits(settings.result_max_bytes, settings.batch_max_bytes, settings.max_want)
-        self.dispatcher = Dispatcher(_rules(settings))
+        self.dispatcher = Dispatcher(_rules(settings), self.budget)
         self.catalogue = Catalogue(database, settings)
         self.heart = Heart(settings, database, clock, reborn=self.dispatcher.disown)
         self.writer = Writer(
@@ -78,20 +79,30 @@ class Hub:
             committed=self._committed,
             refused=self._refused,
         )
+        self.reception = Reception(database, self.catalogue, self.dispatcher, self.limits, act=self._act, clock=clock)
+        self.supply = Supply(
+            settings,
+            database,
+            self.heart,
+            self.dispatcher,
+            act=self._act,
+            clock=clock,
+            may_lease=lambda: not self.is_stopping,
+        )
         self.is_stopping = False
         self._connections: dict[int, Connection] = {}
         self._addresses: Counter[str] = Counter()
         self._ids = itertools.count(1)
-        self._unsure: set[int] = set()  # campaigns whose last fetch may have committed without our hearing of it
         self._greenlets: list[gevent.Greenlet] = []
-        self._actions: dict[type, Callable[..., None]] = {
+        self._actions: dict[type, Callable[..., object]] = {
             Grant: self._grant,
             Idle: self._idle,
             End: self._end,
-            Renew: self._renew,
-            Reassign: self._reassign,
-            Fetch: lambda fetch: gevent.spawn(self._fetch, fetch),
-            Release: lambda release: gevent.spawn(self._release, release),
+            Renew: lambda renew: gevent.spawn(self._renew, renew),
+            Reassign: lambda reassign: gevent.spawn(self._reassign, reassign),
+            Fetch: lambda fetch: gevent.spawn(self.supply.fetch, fetch),
+            Borrow: lambda borrow: gevent.spawn(self.supply.borrow, borrow),
+            Release: lambda release: gevent.spawn(self.supply.release, release),
             Store: self._store,
         }
 
@@ -148,23 +159,32 @@ class Hub:
     def _find_refusal(self, visit: Visit) -> tuple[CloseCode, str] | None:
         if self.is_stopping:
             return CloseCode.RESTARTING, "The server restarts."
-        if len(self._connections) >= self.settings.connections_max:
+        if len(self._connections) >= self.settings.connections_max or self.budget.is_full:
             return CloseCode.TRY_LATER, "This server has all the volunteers it can hold."
         if self._addresses[visit.address] >= self.settings.connections_per_address:
             return CloseCode.REFUSED, "Too many connections from your address."
         return None
 
     def _converse(self, connection: Connection) -> None:
+        receive, understand = connection.socket.receive, connection.conversation.receive
         with gevent.Timeout(self.settings.hello_timeout_s, ProtocolError("No hello came.", CloseCode.REFUSED)):
-            frame = connection.socket.receive()
+            frame = receive()
         while True:
-            message = connection.conversation.receive(frame)
-            if isinstance(message, Leaving):
-                connection.socket.close(CloseCode.DONE, "Thank you.")
-                return
+            message = understand(frame)
             if message is not None:
+                connection.frame_bytes = len(frame)
                 self._hear(connection, message)
-            frame = connection.socket.receive()
+            if self.budget.is_full:
+                self._wait_for_room()
+            frame = receive()
+
+    def _wait_for_room(self) -> None:
+        """Read nothing more of this connection while memory is short (D9)."""
+        give_up_at = self.clock() + ROOM_LIMIT_S
+        while self.budget.is_full:
+            if self.clock() > give_up_at:
+                raise ProtocolError("This server has no memory left for you. Try again later.", CloseCode.TRY_LATER)
+            gevent.sleep(ROOM_POLL_S)
 
     def _drop(self, connection: Connection) -> None:
         del self._connections[connection.id]
@@ -175,63 +195,18 @@ class Hub:
 
     def _hear(self, connection: Connection, message: Message) -> None:
         now = self.clock()
-        match message:
-            case ClassicAnswer(answer):
-                self._act(self.dispatcher.answer(connection.id, [answer], 1, now))
-            case Batch(want, answers):
-                self._act(self.dispatcher.answer(connection.id, answers, want, now))
-            case Hello():
-                self._greet(connection, message)
-            case LoadFailed(error):
-                self._act(self.dispatcher.load_failed(connection.id, error, now))
-            case ProgressNote():
-                pass  # read and bounded, so that a harness may send it; nobody looks at it yet
-
-    def _greet(self, connection: Connection, hello: Hello) -> None:
-        connection.hello = hello
-        takes_any = hello.campaign_id == ANY_CAMPAIGN
-        campaign_id = self._choose_campaign() if takes_any else hello.campaign_id
-        if campaign_id is None:
-            raise ProtocolError("No campaign needs volunteers now. Try again later.", CloseCode.TRY_LATER)
-        view = self._open_campaign(campaign_id)
-        connection.definition = self.catalogue.find(view)
-        decisions = self.dispatcher.join(
-            connection.id,
-            campaign_id,
-            volunteer=connection.volunteer,
-            now=self.clock(),
-            batched=hello.batched,
-            takes_any=takes_any,
-            threads=hello.threads,
-        )
-        if not any(isinstance(decision, End) for decision in decisions):
-            self._send_definition(connection, view.run)
-        self._act(decisions)
-
-    def _open_campaign(self, campaign_id: int) -> ScheduleView:
-        """Begin to serve a campaign, unless this process does already."""
-        if (known := self.dispatcher.campaigns.get(campaign_id)) is not None:
-            return known.view
-        views = self.database.read(lambda connection: ledger.find_views(connection, [campaign_id]))
-        if not views or views[0].deleted or (definition := self.catalogue.find(views[0])) is None:
-            raise ProtocolError(f"There is no campaign {campaign_id}.", CloseCode.NO_SUCH_CAMPAIGN)
-        if views[0].generation is Generation.FAILED:
-            raise ProtocolError("The campaign's dataset generator failed.", CloseCode.NOT_RUNNING)
-        self.dispatcher.open_campaign(views[0], definition.deadline_ms / 1000)
-        return views[0]
-
-    def _choose_campaign(self, other_than: int | None = None) -> int | None:
-        runnable = [i for i in self.database.read(ledger.find_runnable) if i != other_than]
-        random.shuffle(runnable)
-        return min(runnable, key=self._count_members, default=None)
-
-    def _count_members(self, campaign_id: int) -> int:
-        campaign = self.dispatcher.campaigns.get(campaign_id)
-        return len(campaign.members) if campaign else 0
-
-    def _send_definition(self, connection: Connection, run: int) -> None:
-        if connection.definition is not None and connection.hello is not None:
-            connection.socket.send_frames(connection.definition.frames(connection.hello, run, self.limits))
+        if isinstance(message, ClassicAnswer):
+            self._act(self.dispatcher.answer(connection.id, (message.answer,), 1, now))
+        elif isinstance(message, Batch):
+            self._act(self.dispatcher.answer(connection.id, message.answers, message.want, now))
+        elif isinstance(message, Hello):
+            self.reception.greet(connection, message)
+        elif isinstance(message, LoadFailed):
+            self._act(self.dispatcher.load_failed(connection.id, message.error, now))
+        elif isinstance(message, Leaving):
+            connection.socket.close(CloseCode.DONE, "Thank you.")
+            raise ConnectionClosed(CloseCode.DONE, None)
+        # A ProgressNote is read and bounded, so that a harness may send it; nobody looks at it yet.
 
     # --- acting on decisions -----------------------------------------------------------------------------------------
 
@@ -243,10 +218,12 @@ class Hub:
         connection = self._connections.get(grant.member)
         if connection is None or connection.hello is None:
             return
-        if connection.hello.batched:
-            connection.socket.send_frames(encode_binary(encode_datasets(grant.datasets)))
-        else:
+        if not connection.hello.batched:
             connection.socket.send_frames(D_FRAME + encode_binary(grant.datasets[0][1]))
+            return
+        frame = encode_binary(encode_datasets(grant.datasets))
+        # What comes unasked is announced, so that nobody takes it for an acknowledgement.
+        connection.socket.send_frames(frame if grant.is_reply else D_FRAME + frame)
 
     def _idle(self, idle: Idle) -> None:
         if (connection := self._connections.get(idle.member)) is not None:
@@ -257,75 +234,27 @@ class Hub:
             connection.socket.close(end.code, end.reason)
 
     def _renew(self, renew: Renew) -> None:
-        gevent.spawn(self._try_or_end, self._send_change, renew.member)
+        self._try_or_end(renew.member, self.reception.renew)
 
     def _reassign(self, reassign: Reassign) -> None:
-        gevent.spawn(self._try_or_end, self._move, reassign.member)
+        self._try_or_end(reassign.member, lambda c: self.reception.move(c, reassign.campaign))
 
-    def _try_or_end(self, act: Callable[[int], None], member_id: int) -> None:
+    def _try_or_end(self, member_id: int, act: Callable[[Connection], None]) -> None:
         try:
-            act(member_id)
+            if (connection := self._connections.get(member_id)) is not None:
+                act(connection)
         except Exception as error:
             if not isinstance(error, ProtocolError):
                 log.warning("a volunteer could not be given a campaign, and is sent away: %s", error)
             self._end(End(member_id, CloseCode.TRY_LATER, "No campaign for you just now. Try again later."))
 
-    def _send_change(self, member_id: int) -> None:
-        connection, member = self._connections.get(member_id), self.dispatcher.members.get(member_id)
-        if connection is not None and member is not None:
-            view = member.campaign.view
-            connection.definition = self.catalogue.find(view)
-            connection.socket.send_frames(CHANGED_FRAME)
-            self._send_definition(connection, view.run)
-
-    def _move(self, member_id: int) -> None:
-        member = self.dispatcher.members.get(member_id)
-        if member is None:
-            return
-        campaign_id = self._choose_campaign(other_than=member.campaign.id)
-        if campaign_id is None:
-            raise ProtocolError("No campaign needs volunteers now.", CloseCode.TRY_LATER)
-        self._open_campaign(campaign_id)
-        if member_id in self.dispatcher.members:
-            self.dispatcher.move(member_id, campaign_id, self.clock())
-            self._send_change(member_id)
-
-    def _fetch(self, fetch: Fetch) -> None:
-        block = None
-        try:
-            if not self.heart.is_doubtful and not self.is_stopping:
-                block = self.database.write(lambda connection: self._take_block(connection, fetch))
-                self._unsure.discard(fetch.campaign)
-        except UNAVAILABLE as error:
-            log.warning("no datasets could be fetched, trying again: %s", error)
-            self._unsure.add(fetch.campaign)
-        finally:
-            self._act(self.dispatcher.fetched(fetch.campaign, fetch.run, block, self.clock()))
-
-    def _take_block(self, connection: sa.Connection, fetch: Fetch) -> Block | None:
-        process = self.heart.process
-        campaign = self.dispatcher.campaigns.get(fetch.campaign)
-        if campaign is not None and fetch.campaign in self._unsure:
-            # The last one may have committed without our hearing of it: what we do not know that we hold is free.
-            ledger.release_unknown(connection, process, fetch.campaign, fetch.run, campaign.known_lows)
-        appetite = ledger.Appetite(fetch.datasets, self.settings.block_max_bytes, self.heart.peers)
-        return ledger.take_block(connection, process, fetch.campaign, fetch.run, appetite)
-
-    def _release(self, release: Release) -> None:
-        try:
-            self.database.write(
-                lambda connection: ledger.release(
-                    connection, self.heart.process, release.campaign, release.run, release.lows
-                )
-            )
-        except UNAVAILABLE as error:
-            log.warning("ranges could not be given back, trying again: %s", error)
-            gevent.spawn_later(TICK_S, self._release, release)
-
     # --- loops -------------------------------------------------------------------------------------------------------
 
     def _tick(self) -> None:
+        self.dispatcher.peers = self.heart.peers
         self._act(self.dispatcher.tick(self.clock()))
+        if self._serves_any():
+            self.reception.offer()
         self.catalogue.keep_only(set(self.dispatcher.campaigns))
         now = time.monotonic()
         for connection in list(self._connections.values()):
@@ -349,25 +278,35 @@ class Hub:
         if campaign_ids:
             views = self.database.read(lambda connection: ledger.find_views(connection, campaign_ids))
             self._act(self.dispatcher.looked(views, self.clock()))
+        if self._serves_any():
+            self.reception.offer(only_news=True)
+
+    def _serves_any(self) -> bool:
+        return any(member.takes_any for member in self.dispatcher.members.values())
 
     # --- the writer's questions and answers --------------------------------------------------------------------------
 
     def _store(self, store: Store) -> None:
-        connection = self._connections.get(store.receipt.member)
-        if connection is not None and not connection.is_known:
-            store.visitor = connection.visitor
+        connection = self._connections.get(store.member)
+        if connection is not None:
+            store.held_bytes = connection.frame_bytes
+            self.budget.take(store.held_bytes)
+            if not connection.is_known:
+                store.visitor = connection.visitor
         self.writer.put(store)
 
     def _committed(self, store: Store) -> None:
-        if (connection := self._connections.get(store.receipt.member)) is not None:
+        self.budget.give(store.held_bytes)
+        if (connection := self._connections.get(store.member)) is not None:
             connection.is_known = True
-        self._act(self.dispatcher.committed(store.receipt, self.clock()))
+        self._act(self.dispatcher.committed(store, self.clock()))
 
     def _refused(self, store: Store) -> None:
+        self.budget.give(store.held_bytes)
         for campaign_id in {outcome.campaign_id for outcome in store.outcomes}:
             self.dispatcher.distrust(campaign_id)
-            self._unsure.add(campaign_id)
-        self._end(End(store.receipt.member, CloseCode.BROKEN_PROTOCOL, "This result cannot be stored."))
+            self.supply.doubt(campaign_id)
+        self._end(End(store.member, CloseCode.BROKEN_PROTOCOL, "This result cannot be stored."))
 
 
 def _rules(settings: Settings) -> Rules:
@@ -377,6 +316,7 @@ def _rules(settings: Settings) -> Rules:
         max_attempts=settings.max_attempts,
         max_losses=settings.max_losses,
         max_held=settings.max_want,
+        max_spares=settings.max_spares,
     )
 
 

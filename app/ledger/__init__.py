@@ -24,12 +24,19 @@ from app.ledger.generation import (
     forget_datasets,
     release_generation,
 )
-from app.ledger.leases import Appetite, free_leases, release, release_unknown, take_block
+from app.ledger.leases import (
+    Appetite,
+    find_held_elsewhere,
+    free_leases,
+    release,
+    release_unknown,
+    take_block,
+)
 from app.ledger.outcomes import Batch, forget_old_results, store
 from app.ledger.processes import bury_dead, bury_kind, count_alive, enter_process, leave_process, refresh_process
 from app.ledger.schedules import (
     close_schedule,
-    find_runnable,
+    find_offers,
     find_views,
     open_schedule,
     pause_unloadable,
@@ -49,7 +56,8 @@ __all__ = [
     "count_alive",
     "enter_process",
     "fail_generation",
-    "find_runnable",
+    "find_held_elsewhere",
+    "find_offers",
     "find_views",
     "finish_generation",
     "forget_datasets",

@@ -124,6 +124,25 @@ def _read_pending(
     return [(row.position, row.data, row.attempts) for row in rows]
 
 
+def find_held_elsewhere(
+    connection: sa.Connection, process: int, campaign_id: int, run: int, count: int
+) -> list[tuple[int, bytes, int]]:
+    """Return (position, data, attempts) of the first datasets that other processes hold without a result (D7)."""
+    key = {"campaign": campaign_id, "run": run, "process": process}
+    ranges = connection.execute(_FIND_ELSEWHERE, {**key, "count": RANGES_SCANNED}).all()
+    found: list[tuple[int, bytes, int]] = []
+    for low, high in ranges:
+        found += _read_pending(connection, campaign_id, run, low, high)[: count - len(found)]
+        if len(found) >= count:
+            break
+    return found
+
+
+RANGES_SCANNED = 64
+_FIND_ELSEWHERE = sa.text(
+    "select low, high from lease where campaign_id = :campaign and run = :run"
+    " and process is not null and process <> :process order by low limit :count"
+)
 _FIND_FREE = {
     dialect: sa.text(
         "select low, high from lease where campaign_id = :campaign and run = :run and process is null"

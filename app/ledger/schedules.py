@@ -63,19 +63,23 @@ def _view(row: sa.Row[tuple[object, ...]]) -> ScheduleView:
     )
 
 
-def find_runnable(connection: sa.Connection, limit: int = 100) -> list[int]:
-    """Return listed campaigns with datasets that nobody holds: what a volunteer for any campaign may be given."""
-    return list(connection.execute(_RUNNABLE, {"limit": limit}).scalars())
+def find_offers(connection: sa.Connection, limit: int = 1000) -> dict[int, int]:
+    """Return listed campaigns with datasets that nobody holds, and how many: what a volunteer for any may be given.
 
-
-_RUNNABLE = sa.text(
+    Of those that were handed out and given back, only the ranges are counted: some may have their result already.
     """
-    select s.campaign_id from schedule s join campaign c on c.id = s.campaign_id
-    where not s.deleted and c.listed and s.intent = 'running' and s.generation <> 'failed'
-      and (s.cursor < s.generated
-           or exists (select 1 from lease l
-                      where l.campaign_id = s.campaign_id and l.run = s.run and l.process is null))
-    order by s.campaign_id limit :limit
+    return {row.campaign_id: int(row.pending) for row in connection.execute(_OFFERS, {"limit": limit})}
+
+
+_OFFERS = sa.text(
+    """
+    select * from (
+        select s.campaign_id, s.generated - s.cursor
+               + (select coalesce(sum(l.high - l.low), 0) from lease l
+                  where l.campaign_id = s.campaign_id and l.run = s.run and l.process is null) as pending
+        from schedule s join campaign c on c.id = s.campaign_id
+        where not s.deleted and c.listed and s.intent = 'running' and s.generation <> 'failed') offer
+    where pending > 0 order by campaign_id desc limit :limit
     """
 )
 

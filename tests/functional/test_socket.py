@@ -272,7 +272,7 @@ def test_a_kernel_that_three_volunteers_cannot_load_is_paused_with_its_error(
 
 
 def test_a_client_that_does_not_answer_pings_is_ended_unless_it_computes(tmp_path: Path, database_url: str) -> None:
-    environ = {"PING_INTERVAL_S": "0.2", "PING_TIMEOUT_S": "0.5"}
+    environ = {"PING_INTERVAL_S": "0.2", "PING_TIMEOUT_S": "0.5", "MAX_SPARES": "0"}
     with run_site(tmp_path / "instance", database_url, "socket", **environ) as site:
         database = Database(database_url)
         campaign = make_campaign(database, ["one"])

@@ -87,7 +87,7 @@ export class Connection {
     if (this.ended) return;
     const heard = this.inbox.take(data);
     if (heard.broken) this.breakOff(heard.broken);
-    else if (heard.datasets) this.hearBatch(heard.datasets);
+    else if (heard.datasets) this.hearBatch(heard.datasets, heard.unasked);
     else if (heard.campaign) this.hearCampaign(heard.campaign);
     else if (heard.waits) this.events.onWait();
     else if (heard.changed) this.hearChanged();
@@ -108,9 +108,9 @@ export class Connection {
     this.events.onChanged();
   }
 
-  hearBatch(datasets) {
+  hearBatch(datasets, unasked) {
     this.failures = 0;
-    if (this.sentAt !== undefined) {
+    if (!unasked && this.sentAt !== undefined) {
       this.roundTripMs = this.clock.now() - this.sentAt;
       this.sentAt = undefined;
       this.outbox.acknowledge();

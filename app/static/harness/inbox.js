@@ -1,13 +1,13 @@
 // What the server says, frame by frame: puts a campaign together, and keeps texts by their hash for the next hello.
 
 import { decode } from './codec.js';
-import { CAMPAIGN, CHANGED, KERNEL, STATIC_DATASET, WAIT } from './messages.js';
+import { CAMPAIGN, CHANGED, DATASET, KERNEL, STATIC_DATASET, WAIT } from './messages.js';
 
 const TEXTS_KEPT = 8;
 
 /**
  * @typedef {object} Heard one of: `broken` says why the frame cannot be, `campaign` is complete with its texts,
- *   `datasets` is a batch, `waits`, `changed`; empty when more frames must come
+ *   `datasets` is a batch (`unasked`: it acknowledges nothing), `waits`, `changed`; empty when more frames must come
  */
 
 export class Inbox {
@@ -20,7 +20,7 @@ export class Inbox {
 
   /** A new connection: nothing was said yet. */
   restart() {
-    Object.assign(this, { campaign: undefined, ready: false, awaited: undefined });
+    Object.assign(this, { campaign: undefined, ready: false, awaited: undefined, unasked: false });
   }
 
   /** @returns {string[]} hashes of the texts that need not be sent again */
@@ -36,10 +36,17 @@ export class Inbox {
     switch (data) {
       case KERNEL: return this.await('kernel_hash');
       case STATIC_DATASET: return this.await('static_hash');
+      case DATASET: return this.announce();
       case WAIT: return { waits: true };
       case CHANGED: return { changed: true };
       default: return { broken: 'an unknown message came' };
     }
+  }
+
+  // The batch that follows is not the reply to ours.
+  announce() {
+    this.unasked = true;
+    return {};
   }
 
   await(field) {
@@ -87,7 +94,9 @@ export class Inbox {
       return { broken: 'a batch came that cannot be read' };
     }
     if (!Array.isArray(batch) || !batch.every(isDataset)) return { broken: 'a batch came that cannot be read' };
-    return { datasets: batch.map(([lease, dataset]) => ({ lease, bytes: dataset })) };
+    const { unasked } = this;
+    this.unasked = false;
+    return { datasets: batch.map(([lease, dataset]) => ({ lease, bytes: dataset })), unasked };
   }
 }
 

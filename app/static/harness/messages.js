@@ -8,6 +8,7 @@ export const HELLO = 'i'; // client: the campaign's number, a space, JSON
 export const CAMPAIGN = 'c'; // server: JSON
 export const KERNEL = 'k'; // server: the next text frame is the kernel
 export const STATIC_DATASET = 's'; // server: the next text frame is the static dataset
+export const DATASET = 'd'; // server: the next binary frame is a batch that nobody asked for just now
 export const WAIT = 'w'; // server: nothing to hand out now
 export const CHANGED = 'u'; // server: a new campaign follows on this connection
 export const LOAD_FAILED = 'x'; // client: JSON, the kernel did not load

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import deque
+from collections import Counter, deque
 
 from app.dispatcher import (
+    Borrow,
     Decision,
     Dispatcher,
     End,
@@ -23,7 +24,7 @@ from app.records import Block, ScheduleView
 from app.states import Generation, Intent, ResultKind
 
 CAMPAIGN = 1
-RULES = Rules(grace_s=5.0, block_max=16, max_attempts=3, max_losses=3, release_after_s=5.0)
+RULES = Rules(grace_s=5.0, block_max=16, max_attempts=3, max_losses=3, max_spares=0, release_after_s=5.0)
 DEADLINE_S = 10.0
 
 
@@ -53,6 +54,7 @@ class World:
         self.reassigned: list[int] = []
         self.commits: deque[Store] = deque()
         self.fetches: deque[Fetch] = deque()
+        self.borrows: list[Borrow] = []
         self.failures: list[str] = []
         self.dispatcher.open_campaign(self.view, DEADLINE_S)
 
@@ -124,6 +126,8 @@ class World:
                     self.reassigned.append(decision.member)
                 case Fetch():
                     self.fetches.append(decision)
+                case Borrow():
+                    self.borrows.append(decision)
                 case Release():
                     self._free([low for low in decision.lows if low in self.leased])
                 case Store():
@@ -151,7 +155,7 @@ class World:
                     self.leased.pop(low, None)
             self.failures += [failure.name for failure in store.failures]
         for store in stores:
-            self.act(self.dispatcher.committed(store.receipt, self.now))
+            self.act(self.dispatcher.committed(store, self.now))
 
     def _grant(self, grant: Grant) -> None:
         member = self.dispatcher.members[grant.member]
@@ -193,20 +197,20 @@ class World:
         if campaign is None:
             return
         stock = [h for h in (*campaign.pending, *campaign.retries) if not h.answered]
-        live = [
-            lease.held
-            for member in self.dispatcher.members.values()
-            for lease in member.leases.values()
-            if not lease.lapsed and not lease.held.answered and lease.held.block.run == campaign.run
-        ]
-        everywhere = [held.position for held in (*stock, *live)]
-        assert len(everywhere) == len(set(everywhere)), "a dataset is in two places"
-        assert campaign.leases_out == sum(
-            1
+        leases = [
+            lease
             for member in self.dispatcher.members.values()
             for lease in member.leases.values()
             if not lease.lapsed and lease.held.block.run == campaign.run
-        )
+        ]
+        copies = Counter(lease.held for lease in leases)
+        live = [held for held in copies if not held.answered]
+        everywhere = [held.position for held in (*stock, *live)]
+        assert len(everywhere) == len(set(everywhere)), "a dataset is in two places"
+        assert all(held.copies == count for held, count in copies.items()), "a copy was lost or invented"
+        assert {*campaign.out, *campaign.copied} == set(live), "what is out is not what members hold"
+        assert campaign.spares_out == sum(lease.is_spare for lease in leases) <= self.dispatcher.rules.max_spares
+        assert all(held.copies <= 1 + campaign.spares_out for held in live)
         assert campaign.waiting_want == sum(member.parked_want for member in campaign.waiting.values())
         assert campaign.threads == sum(member.threads for member in campaign.members.values())
         for block in campaign.blocks:

@@ -1,0 +1,30 @@
+"""Whether, and how, a member's service of its campaign ends."""
+
+from __future__ import annotations
+
+from app.dispatcher.decisions import End, Reassign
+from app.dispatcher.state import Member
+from app.errors import CloseCode
+from app.states import Generation, Intent
+
+
+def find(member: Member) -> End | Reassign | None:
+    """Say how a member's service ends now, if it does (a paused campaign waits for the answers in flight)."""
+    view = member.campaign.view
+    if member.leaving:
+        return None
+    if view.deleted:
+        return End(member.id, CloseCode.NO_SUCH_CAMPAIGN, "The campaign was deleted.")
+    if view.is_done and not member.in_flight:
+        if member.batched and member.takes_any:
+            return Reassign(member.id)
+        return End(member.id, CloseCode.DONE, "No more datasets.")
+    if member.in_flight or member.leases:
+        return None
+    if view.generation is Generation.FAILED:
+        return End(member.id, CloseCode.NOT_RUNNING, "The campaign's dataset generator failed.")
+    if view.intent is Intent.PAUSED:
+        return End(member.id, CloseCode.NOT_RUNNING, "The campaign is paused.")
+    if member.moving_to is not None:
+        return Reassign(member.id, member.moving_to)
+    return None

@@ -267,15 +267,20 @@ _SHAPE: dict[str, int] = {"max_array_len": MAX_ANSWERS, "max_map_len": 0, "max_e
 
 def _parse_answer(answer: list[Any], limits: Limits) -> Answer:
     lease, kind, compute_ms, *payload = answer
-    lease = _integer(lease, "lease", 0, MAX_LEASE)
-    compute_ms = min(_integer(compute_ms, "ms", 0, MAX_LEASE), MAX_COMPUTE_MS)
-    if kind == Kind.RESULT:
+    if type(lease) is not int or not 0 <= lease <= MAX_LEASE:
+        raise ProtocolError(f"lease must be a whole number from 0 to {MAX_LEASE}.")
+    if type(compute_ms) is not int or not 0 <= compute_ms <= MAX_COMPUTE_MS:
+        compute_ms = min(_integer(compute_ms, "ms", 0, MAX_LEASE), MAX_COMPUTE_MS)
+    if kind == RESULT:
         return _result_answer(lease, compute_ms, _payload(payload), limits)
     if kind == Kind.ERROR:
         return Answer(lease, Kind.ERROR, compute_ms, error=_error_payload(_payload(payload)))
     if kind not in (Kind.NOTHING, Kind.GIVEN_BACK) or payload:
         raise ProtocolError(f"There is no answer of kind {kind!r:.20} with {len(payload)} payloads.")
     return Answer(lease, Kind(kind), compute_ms)
+
+
+RESULT = Kind.RESULT.value  # a number: comparing an enum's members costs more than reading the rest of an answer
 
 
 def _payload(payload: list[Any]) -> bytes:
@@ -293,7 +298,7 @@ def _result_answer(lease: int | None, compute_ms: int | None, data: bytes, limit
         raise ProtocolError(f"A result must be one msgpack value: {error}") from error
     if codec.is_nil(data):
         return Answer(lease, Kind.NOTHING, compute_ms)
-    return Answer(lease, Kind.RESULT, compute_ms, data=data)
+    return Answer(lease, Kind.RESULT, compute_ms, data)
 
 
 def _error_payload(data: bytes) -> ErrorReport:

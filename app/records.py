@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import NamedTuple
 
-from app.states import Generation, Intent, ResultKind
+from app.states import Generation, Intent
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Outcome(NamedTuple):
     campaign_id: int
     run: int
     position: int
-    kind: ResultKind
+    kind: int  # a ResultKind
     data: bytes | None
     compute_ms: int
     volunteer_id: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 from typing import Any
@@ -42,6 +43,7 @@ def post_worker_init(worker: Any) -> None:
         from app.blueprints.socket import start_hub
 
         hub = start_hub(worker.wsgi)
+        _calm_garbage_collector()
         gevent.spawn(_stop_with, worker, hub)
 
 
@@ -49,6 +51,16 @@ def _stop_with(worker: Any, hub: Any) -> None:
     while worker.alive:
         gevent.sleep(WATCH_S)
     hub.stop()
+
+
+def _calm_garbage_collector() -> None:
+    """Look for cycles seldom: the hub holds many objects for a while and makes few cycles.
+
+    With the defaults, 7 % of a busy hub's time went into walking datasets that are simply still there.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
 
 
 def _raise_descriptor_limit() -> None:

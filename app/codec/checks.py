@@ -20,6 +20,21 @@ class InvalidValue(ManyhandsError):
     http_status = 422
 
 
+def _measure_scalars() -> list[int]:
+    """Return how long a number or a truth value is, by its first byte (msgpack specification); 0: something else."""
+    lengths = [1] * 0x80 + [0] * 0x60 + [1] * 0x20
+    lengths[0xC0] = lengths[0xC2] = lengths[0xC3] = 1
+    for first, length in ((0xCA, 5), (0xCB, 9), (0xCC, 2), (0xD0, 2)):
+        lengths[first] = length
+    for first in (0xCC, 0xD0):
+        lengths[first : first + 4] = [2, 3, 5, 9]
+    return lengths
+
+
+SCALAR_BYTES = _measure_scalars()
+BIN8 = 0xC4
+
+
 def is_nil(data: bytes) -> bool:
     """Say whether a checked value is nil."""
     return data == NIL
@@ -33,6 +48,10 @@ def check_value(data: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH) -> N
     """
     if len(data) > max_bytes:
         raise InvalidValue(f"it has {len(data):,} bytes; the limit is {max_bytes:,}")
+    if data and (
+        len(data) == SCALAR_BYTES[data[0]] or (data[0] == BIN8 and len(data) > 1 and len(data) == data[1] + 2)
+    ):
+        return  # a number or short binary, as most results are, needs no reader
     # Before anything is unpacked: a header that declares 2³² elements makes the reader reserve room for them, once for
     # each open container, so that few containers may be open.
     if len(data) > max_depth and len(data.translate(None, _NOT_CONTAINERS)) > max_depth:

@@ -15,6 +15,8 @@ from app.records import Block, Failure, Outcome
 from app.states import ResultKind
 
 NOBODY = -1  # the member of a store that nobody waits for
+# Numbers, because drivers take their time over an enum's members.
+VALUE, NOTHING, FAILED = ResultKind.VALUE.value, ResultKind.NOTHING.value, ResultKind.FAILED.value
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def grant(books: Books, member: Member, now: float) -> list[tuple[int, bytes]]:
         campaign.out[held] = None
         granted.append(lease(member, held, rules.grace_s, now))
         size += len(held.data)
-    if not granted and member.want > 0 and rules.max_spares:
+    if not granted and rules.max_spares:
         granted = _grant_spares(books, member, now)
     member.want -= len(granted)
     campaign.handed_out += len(granted)
@@ -140,24 +142,22 @@ def take_answer(books: Books, member: Member, answer: Answer, store: Store, now:
     if lease is None:
         return
     held = lease.held
-    block = held.block
-    campaign = books.campaigns.get(block.campaign)
-    if campaign is None or campaign.run != block.run:
+    campaign = books.campaigns.get(held.block.campaign)
+    if campaign is None or campaign.run != held.block.run:
         books.statistics.stale += 1
         return
-    elapsed_s = now - lease.granted_at
+    elapsed_ms = int((now - lease.granted_at) * 1000)
+    compute_ms = elapsed_ms if answer.compute_ms is None else min(answer.compute_ms, elapsed_ms)
     if member.takes_any:
-        claimed_s = elapsed_s if answer.compute_ms is None else answer.compute_ms / 1000
-        books.charge(block.campaign, min(claimed_s, elapsed_s))
+        books.charge(campaign.id, compute_ms / 1000)
     if not lease.lapsed:
         spares.end_copy(campaign, lease)
     if held.answered:
         books.statistics.duplicates += 1
-    elif answer.kind is Kind.RESULT or answer.kind is Kind.NOTHING:
-        kind = ResultKind.VALUE if answer.kind is Kind.RESULT else ResultKind.NOTHING
-        elapsed_ms = int(elapsed_s * 1000)
-        compute_ms = elapsed_ms if answer.compute_ms is None else min(answer.compute_ms, elapsed_ms)
-        _finish(books, campaign, held, kind, answer.data, compute_ms, member.volunteer, store)
+    elif answer.kind is Kind.RESULT:
+        _finish(books, campaign, held, store, VALUE, answer.data, compute_ms, member.volunteer)
+    elif answer.kind is Kind.NOTHING:
+        _finish(books, campaign, held, store, NOTHING, None, compute_ms, member.volunteer)
     elif answer.kind is Kind.ERROR:
         _fail(books, member, lease, answer.error or ErrorReport("Error", "", ""), store, now)
     elif not lease.lapsed and not held.copies:
@@ -181,22 +181,19 @@ def _finish(
     books: Books,
     campaign: CampaignState,
     held: Held,
-    kind: ResultKind,
+    store: Store,
+    kind: int,
     data: bytes | None,
     compute_ms: int,
     volunteer: int,
-    store: Store,
 ) -> None:
     held.answered = True
     if held.copies:
         spares.forget(campaign, held)
     campaign.finished += 1
     block = held.block
-    store.outcomes.append(
-        Outcome(
-            block.campaign, block.run, held.position, kind, data, compute_ms, volunteer, campaign.view.kernel_version
-        )
-    )
+    version = campaign.view.kernel_version
+    store.outcomes.append(Outcome(block.campaign, block.run, held.position, kind, data, compute_ms, volunteer, version))
     block.remaining -= 1
     if block.remaining == 0 and not block.borrowed:
         store.finished_blocks.append((block.campaign, block.run, block.low))
@@ -212,7 +209,7 @@ def _fail(books: Books, member: Member, lease: Lease, error: ErrorReport, store:
     held.attempts += 1
     store.failures.append(_failure(member, held, campaign, error))
     if held.attempts >= books.rules.max_attempts:
-        _finish(books, campaign, held, ResultKind.FAILED, None, 0, member.volunteer, store)
+        _finish(books, campaign, held, store, FAILED, None, 0, member.volunteer)
         return
     held.failed_by = {*held.failed_by, member.volunteer}
     held.retry_at = now + RETRY_ALONE_S
@@ -279,4 +276,4 @@ def _return_lease(books: Books, member: Member, lease: Lease, store: Store, *, l
         return
     error = ErrorReport("VolunteersVanished", f"{held.losses} volunteers in a row vanished over this dataset.", "")
     store.failures.append(_failure(member, held, campaign, error))
-    _finish(books, campaign, held, ResultKind.FAILED, None, 0, member.volunteer, store)
+    _finish(books, campaign, held, store, FAILED, None, 0, member.volunteer)

@@ -65,6 +65,9 @@ def end_copy(campaign: CampaignState, lease: Lease) -> None:
     """Count one live lease of a dataset less."""
     held = lease.held
     held.copies -= 1
+    if held.copies == 0 and not lease.is_spare and not held.answered:
+        campaign.out.pop(held, None)  # as nearly always
+        return
     if lease.is_spare:
         campaign.spares_out -= 1
     if held.copies == 0:

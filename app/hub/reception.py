@@ -111,9 +111,13 @@ class Reception:
             self.renew(connection)
 
     def _choose_campaign(self, threads: int, other_than: int | None = None) -> int:
+        placing = self._dispatcher.placing
         if self._clock() - self._offered_at > OFFERS_KEPT_S:
             self.offer()
-        campaign_id = self._dispatcher.placing.place(threads, other_than)
+        campaign_id = placing.place(threads, other_than)
+        if campaign_id is None:  # one may have come since
+            self.offer()
+            campaign_id = placing.place(threads, other_than)
         if campaign_id is None:
             raise ProtocolError("No campaign needs volunteers now. Try again later.", CloseCode.TRY_LATER)
         return campaign_id

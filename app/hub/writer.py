@@ -82,7 +82,7 @@ class Writer:
         """Take from the queue what goes into one transaction: one store at least."""
         count = size = 0
         while count < len(self._queue) and size < MAX_BYTES:
-            size += sum(len(outcome.data or b"") for outcome in self._queue[count].outcomes)
+            size += self._queue[count].held_bytes
             count += 1
         taken, self._queue = self._queue[:count], self._queue[count:]
         return taken
@@ -122,8 +122,10 @@ class Writer:
         batch = Batch()
         for store in stores:
             batch.outcomes += store.outcomes
-            batch.failures += store.failures
-            batch.finished_blocks += store.finished_blocks
+            if store.failures:
+                batch.failures += store.failures
+            if store.finished_blocks:
+                batch.finished_blocks += store.finished_blocks
             if store.visitor is not None:
                 batch.visitors[store.visitor.id] = store.visitor
         return batch

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
+import itertools
+import operator
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,13 +19,18 @@ from app.models import KernelError
 from app.records import Failure, Outcome, Stored, Visitor
 from app.states import ResultKind
 
-# SQLite takes at most 32,766 parameters in one statement; an outcome has nine.
-ROWS_PER_INSERT = 1000
+# SQLite keeps the statements that it has seen; so a batch is stored by few different ones, of these many rows.
+SQLITE_ROWS = (64, 16, 4, 1)
+# One PostgreSQL message holds less than a gigabyte.
+ROWS_PER_INSERT = 10_000
 BYTES_PER_INSERT = 32 << 20
-COLUMNS = "campaign_id, run, position, kind, data, date_added, compute_ms, volunteer_id, kernel_version"
-COUNTERS = {ResultKind.VALUE: "value_count", ResultKind.NOTHING: "nothing_count", ResultKind.FAILED: "failed_count"}
+# As in a row of Outcome, and at the end the date.
+COLUMNS = "campaign_id, run, position, kind, data, compute_ms, volunteer_id, kernel_version, date_added"
+COUNTERS = "value_count, nothing_count, failed_count, compute_ms, result_bytes"
 
 Key = tuple[int, int, int]  # campaign, run, position
+_key = operator.itemgetter(0, 1, 2)
+_run = operator.itemgetter(0, 1)
 
 
 @dataclasses.dataclass(slots=True)
@@ -39,109 +48,124 @@ class Batch:
 
 def store(connection: sa.Connection, process: int, batch: Batch, now_ms: int) -> Stored:
     """Store a batch and move this process' counters by what was really new (D3: the first one committed wins)."""
-    new = _insert_outcomes(connection, batch.outcomes, now_ms)
-    _count(connection, process, new)
+    # Sorted, so that two processes take the same rows' locks in the same order.
+    rows = sorted(batch.outcomes, key=_key)
+    insert = _store_sqlite if connection.dialect.name == "sqlite" else _store_postgresql
+    new = insert(connection, process, rows, now_ms)
     for key in batch.finished_blocks:
         drop_lease(connection, *key)
     _insert_failures(connection, batch.failures, now_ms)
     _insert_visitors(connection, list(batch.visitors.values()), now_ms)
-    return Stored(new=len(new), duplicates=len(batch.outcomes) - len(new))
+    return Stored(new=new, duplicates=len(rows) - new)
 
 
-def _insert_outcomes(connection: sa.Connection, outcomes: Sequence[Outcome], now_ms: int) -> list[Outcome]:
-    # Sorted, so that two processes take the same rows' locks in the same order.
-    rows = sorted(outcomes, key=_key)
-    insert = _insert_sqlite if connection.dialect.name == "sqlite" else _insert_postgresql
-    inserted: set[Key] = set()
-    for statement in _cut(rows):
-        inserted.update(insert(connection, statement, now_ms))
+def _store_sqlite(connection: sa.Connection, process: int, rows: Sequence[Outcome], now_ms: int) -> int:
+    inserted: list[sa.Row[Any]] = []
+    for some in _cut_by_rows(rows):
+        # One statement of many rows: executemany hands the interpreter lock over at every row, which beside a busy hub
+        # costs fifteen times as much.
+        parameters = (now_ms, *itertools.chain.from_iterable(some))
+        inserted += connection.exec_driver_sql(_sqlite_insert(len(some)), parameters).all()
+    new = rows if len(inserted) == len(rows) else _keep_first(rows, {tuple(row) for row in inserted})
+    for (campaign_id, run), outcomes in itertools.groupby(new, key=_run):
+        key = {"campaign": campaign_id, "run": run, "process": process}
+        connection.execute(_COUNT, {**key, **_sum_up(list(outcomes))})
+    return len(new)
+
+
+def _cut_by_rows(rows: Sequence[Outcome]) -> Iterator[Sequence[Outcome]]:
+    start = 0
+    for size in SQLITE_ROWS:
+        while len(rows) - start >= size:
+            yield rows[start : start + size]
+            start += size
+
+
+@functools.cache
+def _sqlite_insert(rows: int) -> str:
+    per_row = len(Outcome._fields)
+    values = ", ".join(
+        "(" + ", ".join(f"?{2 + row * per_row + column}" for column in range(per_row)) + ", ?1)" for row in range(rows)
+    )
+    return (
+        f"insert into result ({COLUMNS}) values {values}"
+        " on conflict (campaign_id, run, position) do nothing returning campaign_id, run, position"
+    )
+
+
+def _keep_first(rows: Sequence[Outcome], inserted: set[tuple[int, ...]]) -> list[Outcome]:
     new = []
     for row in rows:
-        if _key(row) in inserted:
-            inserted.remove(_key(row))  # a second one for the same position in this batch is a duplicate
+        if (key := _key(row)) in inserted:
+            inserted.remove(key)  # a second one for the same position in this batch is a duplicate
             new.append(row)
     return new
 
 
-def _cut(rows: Sequence[Outcome]) -> Iterator[list[Outcome]]:
-    statement: list[Outcome] = []
-    size = 0
-    for row in rows:
-        size += len(row.data or b"")
-        if statement and (len(statement) == ROWS_PER_INSERT or size > BYTES_PER_INSERT):
-            yield statement
-            statement, size = [], len(row.data or b"")
-        statement.append(row)
-    if statement:
-        yield statement
+def _sum_up(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    kinds = Counter(outcome.kind for outcome in outcomes)
+    return {
+        "value_count": kinds[ResultKind.VALUE],
+        "nothing_count": kinds[ResultKind.NOTHING],
+        "failed_count": kinds[ResultKind.FAILED],
+        "compute_ms": sum(outcome.compute_ms for outcome in outcomes),
+        "result_bytes": sum(len(outcome.data) for outcome in outcomes if outcome.data is not None),
+    }
 
 
-def _key(outcome: Outcome) -> Key:
-    return outcome.campaign_id, outcome.run, outcome.position
-
-
-def _values(outcome: Outcome, now_ms: int) -> tuple[object, ...]:
-    return (
-        outcome.campaign_id,
-        outcome.run,
-        outcome.position,
-        int(outcome.kind),
-        outcome.data,
-        now_ms,
-        outcome.compute_ms,
-        outcome.volunteer_id,
-        outcome.kernel_version,
-    )
-
-
-def _insert_sqlite(connection: sa.Connection, rows: Sequence[Outcome], now_ms: int) -> Iterator[Key]:
-    # One statement of many rows: executemany hands the interpreter lock over at every row, which beside a busy hub
-    # costs fifteen times as much.
-    values = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?)"] * len(rows))
-    parameters = tuple(value for row in rows for value in _values(row, now_ms))
-    found = connection.exec_driver_sql(
-        f"insert into result ({COLUMNS}) values {values}"
-        " on conflict (campaign_id, run, position) do nothing returning campaign_id, run, position",
-        parameters,
-    )
-    return (tuple(row) for row in found)
-
-
-def _insert_postgresql(connection: sa.Connection, rows: Sequence[Outcome], now_ms: int) -> Iterator[Key]:
-    columns = tuple(list(column) for column in zip(*(_values(row, now_ms) for row in rows), strict=True))
-    found = connection.exec_driver_sql(
-        f"insert into result ({COLUMNS}) select * from unnest(%s::int[], %s::int[], %s::int[], %s::smallint[],"
-        " %s::bytea[], %s::bigint[], %s::int[], %s::bigint[], %s::int[])"
-        " on conflict (campaign_id, run, position) do nothing returning campaign_id, run, position",
-        columns,
-    )
-    return (tuple(row) for row in found)
-
-
-def _count(connection: sa.Connection, process: int, new: Sequence[Outcome]) -> None:
-    sums: dict[tuple[int, int], Counter[str]] = {}
-    for outcome in new:
-        counter = sums.setdefault((outcome.campaign_id, outcome.run), Counter())
-        counter[COUNTERS[outcome.kind]] += 1
-        counter["compute_ms"] += outcome.compute_ms
-        counter["result_bytes"] += len(outcome.data or b"")
-    for (campaign_id, run), counter in sorted(sums.items()):
-        connection.execute(_COUNT, {**_ZEROES, **counter, "campaign": campaign_id, "run": run, "process": process})
-
-
-_ZEROES = {"value_count": 0, "nothing_count": 0, "failed_count": 0, "compute_ms": 0, "result_bytes": 0}
-_COUNT = sa.text(
-    """
-    insert into progress (campaign_id, run, process, value_count, nothing_count, failed_count, compute_ms, result_bytes)
-    values (:campaign, :run, :process, :value_count, :nothing_count, :failed_count, :compute_ms, :result_bytes)
+_ADD_UP = """
     on conflict (campaign_id, run, process) do update set
         value_count = progress.value_count + excluded.value_count,
         nothing_count = progress.nothing_count + excluded.nothing_count,
         failed_count = progress.failed_count + excluded.failed_count,
         compute_ms = progress.compute_ms + excluded.compute_ms,
         result_bytes = progress.result_bytes + excluded.result_bytes
+"""
+_COUNT = sa.text(
+    f"""
+    insert into progress (campaign_id, run, process, {COUNTERS})
+    values (:campaign, :run, :process, :value_count, :nothing_count, :failed_count, :compute_ms, :result_bytes)
+    {_ADD_UP}
     """
 )
+
+
+def _store_postgresql(connection: sa.Connection, process: int, rows: Sequence[Outcome], now_ms: int) -> int:
+    new = 0
+    for some in _cut_by_bytes(rows):
+        columns = [list(column) for column in zip(*some, strict=True)]
+        new += connection.exec_driver_sql(_STORE_AND_COUNT, (now_ms, *columns, process)).scalar_one()
+    return new
+
+
+def _cut_by_bytes(rows: Sequence[Outcome]) -> Iterator[Sequence[Outcome]]:
+    start = size = 0
+    for end, row in enumerate(rows):
+        size += len(row.data or b"")
+        if end > start and (end - start == ROWS_PER_INSERT or size > BYTES_PER_INSERT):
+            yield rows[start:end]
+            start, size = end, len(row.data or b"")
+    if start < len(rows):
+        yield rows[start:]
+
+
+# Results and counters in one statement: one way to the database and back.
+_STORE_AND_COUNT = f"""
+    with stored as (
+        insert into result ({COLUMNS})
+        select *, %s::bigint from unnest(%s::int[], %s::int[], %s::int[], %s::smallint[], %s::bytea[], %s::int[],
+                                         %s::bigint[], %s::int[])
+        on conflict (campaign_id, run, position) do nothing
+        returning campaign_id, run, kind, compute_ms, coalesce(octet_length(data), 0) as bytes
+    ), counted as (
+        insert into progress (campaign_id, run, process, {COUNTERS})
+        select campaign_id, run, %s::bigint, count(*) filter (where kind = 0), count(*) filter (where kind = 1),
+               count(*) filter (where kind = 2), sum(compute_ms), sum(bytes)
+        from stored group by campaign_id, run order by campaign_id, run
+        {_ADD_UP}
+    )
+    select count(*) from stored
+"""
 
 
 def _insert_failures(connection: sa.Connection, failures: Sequence[Failure], now_ms: int) -> None:

@@ -24,6 +24,7 @@ REASONS_FROM = 1000
 REASONS_SHOWN = 8
 MESSAGE_CHARS = 500
 STACK_CHARS = 4000
+VANISHED = "VolunteersVanished"  # what the dispatcher calls it when a dataset's volunteers are gone again and again
 # The kind stands there in full: with a parameter the databases do not see that the index of failures fits.
 IS_FAILED = Result.kind == sa.literal_column(str(int(ResultKind.FAILED)))
 
@@ -51,8 +52,8 @@ class FailedDataset:
 
     @property
     def attempts(self) -> int:
-        """Errors since it was last retried."""
-        return sum(cause.count for cause in self.causes)
+        """Tries that ended in an error since it was last retried; volunteers who vanished had no time for one."""
+        return sum(cause.count for cause in self.causes if cause.name != VANISHED)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -153,15 +154,13 @@ def _errors_of(campaign: Campaign, positions: Iterable[int]) -> tuple[sa.ColumnE
 
 def list_reasons(session: Session, campaign: Campaign) -> Reasons:
     """Return the errors of the last REASONS_FROM failed datasets, those first that most datasets met."""
-    last = _select_positions(campaign).order_by(Result.position.desc()).limit(REASONS_FROM).subquery()
+    # Two queries: in one, PostgreSQL without fresh statistics goes through every error of the run.
+    last = session.scalars(_select_positions(campaign).order_by(Result.position.desc()).limit(REASONS_FROM)).all()
     message = sa.func.substr(KernelError.message, 1, MESSAGE_CHARS)
     datasets = sa.func.count(KernelError.position.distinct())
     groups = (
         sa.select(KernelError.name, message, datasets, sa.func.count().over())
-        .select_from(last)
-        .join(KernelError, KernelError.position == last.c.position)
-        .where(KernelError.campaign_id == campaign.id, KernelError.run == campaign.schedule.run)
-        .where(KernelError.retried_at.is_(None))
+        .where(*_errors_of(campaign, last), KernelError.retried_at.is_(None))
         .group_by(KernelError.name, message)
         .order_by(datasets.desc(), KernelError.name, message)
     )

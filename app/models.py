@@ -258,10 +258,7 @@ class KernelError(Base):
     """What went wrong in a volunteer's browser; attempts of a dataset are counted from these (D6)."""
 
     __tablename__ = "kernel_error"
-    __table_args__ = (
-        sa.Index("ix_kernel_error_campaign_run_position", "campaign_id", "run", "position"),
-        sa.Index("ix_kernel_error_campaign_run_id", "campaign_id", "run", "id"),
-    )
+    __table_args__ = (sa.Index("ix_kernel_error_campaign_run_position", "campaign_id", "run", "position"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     campaign_id: Mapped[int] = mapped_column()

@@ -17,7 +17,6 @@ def upgrade() -> None:
     # Columns that come without a rewrite of their table: neither database visits a row for them.
     op.add_column("kernel_error", sa.Column("retried_at", sa.BigInteger(), nullable=True))
     op.add_column("lease", sa.Column("reopened", sa.Boolean(), server_default=sa.false(), nullable=False))
-    op.create_index("ix_kernel_error_campaign_run_id", "kernel_error", ["campaign_id", "run", "id"], unique=False)
     op.create_index(
         "ix_result_failed",
         "result",
@@ -32,6 +31,5 @@ def downgrade() -> None:
     """Take this step back."""
 
     op.drop_index("ix_result_failed", table_name="result")
-    op.drop_index("ix_kernel_error_campaign_run_id", table_name="kernel_error")
     op.drop_column("lease", "reopened")
     op.drop_column("kernel_error", "retried_at")

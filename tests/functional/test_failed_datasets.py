@@ -117,6 +117,10 @@ class TestPage:
         page = alice.get(f"/campaign/{make(database, alice, 9, failed)}/failed")
         assert reasons(page) == ["TypeError: x is &lt;undefined&gt; 6 datasets", "Timeout 1 dataset"]
 
+    def test_volunteers_that_vanished_are_no_attempt(self, database: Database, alice: cast.Person) -> None:
+        campaign = make(database, alice, 1, {0: [X_UNDEFINED, ("VolunteersVanished", "10 volunteers in a row")]})
+        assert cells(alice.get(f"/campaign/{campaign}/failed"))[0][2] == "1"
+
     def test_of_many_reasons_the_most_frequent_are_shown(self, database: Database, alice: cast.Person) -> None:
         failed = {n: [("E", f"message {min(n, 11)}")] for n in range(14)}
         page = alice.get(f"/campaign/{make(database, alice, 14, failed)}/failed")

@@ -339,3 +339,50 @@ def test_a_retry_that_finds_its_block_reopened_before_still_holds_up_its_end(dat
         time.sleep(0.3)
     ending.join()
     assert take_all(database, campaign) == [[0, 1]]
+
+
+def test_a_block_that_a_retry_empties_while_its_holder_ends_it_is_not_dropped(database: Database) -> None:
+    """Its range was reopened before, and nothing in it is pending but what the retry in progress takes back."""
+    campaign = make_campaign(database, list(range(3)))
+    take(database, campaign)
+    end(database, campaign, [], [0, 1], finished=[])
+    retry(database, campaign, [0])
+    database.write(lambda connection: ledger.free_leases(connection, ME))
+    assert positions(take(database, campaign)) == [0, 2]
+    end(database, campaign, [0], [], finished=[])
+    ending = threading.Thread(target=lambda: end(database, campaign, [2], [], finished=[0]))
+    with database.transaction() as connection:
+        ledger.retry(connection, campaign, 1, [1])
+        ending.start()
+        time.sleep(0.3)
+    ending.join()
+    assert take_all(database, campaign) == [[1]]
+
+
+def test_retries_of_neighbours_at_once_make_no_ranges_that_overlap(database: Database) -> None:
+    campaign = make_campaign(database, list(range(8)))
+    fail(database, campaign, [1, 3, 5], 8)
+    other = threading.Thread(target=lambda: retry(database, campaign, [3]))
+    with database.transaction() as connection:
+        ledger.retry(connection, campaign, 1, [1, 5])
+        other.start()
+        time.sleep(0.3)
+    other.join()
+    assert lease_rows(database) == [(1, 6, None)]
+    assert take_all(database, campaign) == [[1, 3, 5]]
+
+
+def test_an_error_keeps_the_moment_at_which_it_ceased_to_count(database: Database) -> None:
+    campaign = make_campaign(database, [0])
+    fail(database, campaign, [0], 1)
+    retry(database, campaign)
+    database.write(lambda connection: connection.execute(sa.text("update kernel_error set retried_at = 5")))
+    block = take(database, campaign)
+    assert block is not None
+    end(database, campaign, [], [0], finished=[block.low])
+    retry(database, campaign)
+    moments = sa.text("select retried_at from kernel_error order by id")
+    found = database.read(lambda connection: connection.execute(moments).scalars().all())
+    assert found[:3] == [5, 5, 5]
+    assert len(found) == 6
+    assert min(found[3:]) > 5

@@ -205,7 +205,7 @@ class TestRetry:
         assert (answer.status_code, answer.location) == (303, f"/campaign/{campaign}/failed")
         page = text(alice.get(answer.location))
         assert f"{STEP + 50} datasets are tried again." in page
-        assert "Nothing failed" in page
+        assert "No failed dataset is left" in page
         assert read_progress(database, campaign).done == 10
 
     def test_a_long_retry_says_how_far_it_came_and_goes_on_with_the_next_press(

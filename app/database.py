@@ -112,14 +112,12 @@ class Database:
 
     def write(self, work: Callable[[sa.Connection], T]) -> T:
         """Run work in a transaction that writes, again when PostgreSQL chose it as a deadlock's victim."""
-        for attempt in range(DEADLOCK_RETRIES):
-            try:
-                with self.transaction() as connection:
-                    return work(connection)
-            except sa.exc.OperationalError as error:
-                if attempt == DEADLOCK_RETRIES - 1 or not _asks_for_retry(error):
-                    raise
-        raise AssertionError("unreachable")
+
+        def act() -> T:
+            with self.transaction() as connection:
+                return work(connection)
+
+        return act_again_after_deadlock(act)
 
     def read(self, work: Callable[[sa.Connection], T]) -> T:
         """Run work in a transaction that only reads."""
@@ -143,6 +141,17 @@ def make_engine(url: str, pool_size: int = 5) -> sa.Engine:
     engine = sa.create_engine(normalise_url(url), **engine_options(url, pool_size))
     prepare_engine(engine)
     return engine
+
+
+def act_again_after_deadlock(act: Callable[[], T]) -> T:
+    """Run one whole transaction, again when PostgreSQL chose it as a deadlock's victim."""
+    for _ in range(DEADLOCK_RETRIES - 1):
+        try:
+            return act()
+        except sa.exc.OperationalError as error:
+            if not _asks_for_retry(error):
+                raise
+    return act()
 
 
 def _asks_for_retry(error: sa.exc.OperationalError) -> bool:

@@ -169,10 +169,25 @@ class Dataset(Base):
 
 
 class Result(Base):
-    """The accepted outcome of one dataset in one run. Append-only: the primary key is promise D3."""
+    """The accepted outcome of one dataset in one run. Append-only, but for failures that the owner has tried again.
+
+    The primary key is promise D3. The index holds the failures alone, so that a value costs it nothing; with `kind` in
+    it, although that is always 2, SQLite prefers it to the primary key.
+    """
 
     __tablename__ = "result"
-    __table_args__ = {"sqlite_with_rowid": False}
+    __table_args__ = (
+        sa.Index(
+            "ix_result_failed",
+            "campaign_id",
+            "run",
+            "kind",
+            "position",
+            sqlite_where=sa.text("kind = 2"),
+            postgresql_where=sa.text("kind = 2"),
+        ),
+        {"sqlite_with_rowid": False},
+    )
 
     campaign_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     run: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -196,6 +211,8 @@ class Lease(Base):
     low: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     high: Mapped[int] = mapped_column()
     process: Mapped[int | None] = mapped_column(BigId)
+    # A retry made this range, or made a dataset in it pending: who ends a block there may know nothing of that.
+    reopened: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
 
 
 class Process(Base):
@@ -253,3 +270,4 @@ class KernelError(Base):
     message: Mapped[str] = mapped_column(sa.Text)
     stack: Mapped[str] = mapped_column(sa.Text, default="")
     date_added: Mapped[dt.datetime] = mapped_column(Milliseconds)
+    retried_at: Mapped[dt.datetime | None] = mapped_column(Milliseconds)  # the owner had it tried anew: counts no more

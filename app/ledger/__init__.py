@@ -7,15 +7,16 @@ Flask, a socket or a clock of its own. Each state transition has its name and it
                           (`fail_generation`); running → waiting (`bury_dead`), when its process died
     schedule.intent       running ⇄ paused (`set_intent`, `pause_unloadable`)
     positions of a run    pending → leased (`take_block`) → a row of result (`store`), and back to pending
-                          (`free_leases`, `bury_dead`)
+                          (`free_leases`, `bury_dead`); from a FAILED row back to pending (`retry`)
     schedule.run          n → n + 1 (`reset`): the fence; what is still stored for the old run is never read
 
 Promises kept here: D3 by the primary key of result; D5 by freeing the leases of processes that stop or die; D8, since
-done is the existence of a row that nothing takes away within a run.
+done is the existence of a row that within a run only `retry` takes away, where the owner asks for it and it is FAILED.
 """
 
 from __future__ import annotations
 
+from app.ledger.failures import Retried, retry
 from app.ledger.generation import (
     add_datasets,
     claim_generation,
@@ -48,6 +49,7 @@ from app.ledger.schedules import (
 __all__ = [
     "Appetite",
     "Batch",
+    "Retried",
     "add_datasets",
     "bury_dead",
     "bury_kind",
@@ -71,6 +73,7 @@ __all__ = [
     "release_generation",
     "release_unknown",
     "reset",
+    "retry",
     "set_intent",
     "store",
     "sum_progress",

@@ -62,8 +62,10 @@ def _lock_schedule(connection: sa.Connection, campaign_id: int, run: int) -> Cur
 
 
 def drop_lease(connection: sa.Connection, campaign_id: int, run: int, low: int) -> None:
-    """Take a range's row away, whose positions all have their outcome."""
-    connection.execute(_DROP, {"campaign": campaign_id, "run": run, "low": low})
+    """Take a range's row away, whose positions all have their outcome; free it where a retry took some of them back."""
+    key = {"campaign": campaign_id, "run": run, "low": low}
+    if connection.execute(_DROP, key).rowcount == 0 and connection.execute(_FREE_REOPENED, key).rowcount == 1:
+        connection.execute(_DROP_REOPENED, key)
 
 
 def release(connection: sa.Connection, process: int, campaign_id: int, run: int, lows: Sequence[int]) -> None:
@@ -174,7 +176,8 @@ _READ_PENDING = sa.text(
     """
     select d.position, d.data,
            (select count(*) from kernel_error e
-            where e.campaign_id = :campaign and e.run = :run and e.position = d.position) as attempts
+            where e.campaign_id = :campaign and e.run = :run and e.position = d.position
+              and e.retried_at is null) as attempts
     from dataset d
     where d.campaign_id = :campaign and d.position >= :low and d.position < :high
       and not exists (select 1 from result r
@@ -182,4 +185,19 @@ _READ_PENDING = sa.text(
     order by d.position
     """
 )
-_DROP = sa.text("delete from lease where campaign_id = :campaign and run = :run and low = :low")
+_DROP = sa.text("delete from lease where campaign_id = :campaign and run = :run and low = :low and not reopened")
+# Whoever ends a reopened block may not know that a dataset in it is pending again (see failures.py), so it is looked
+# at; freed first, which waits for a retry that has this row, so that the look comes after its commit and sees it.
+_FREE_REOPENED = sa.text(
+    "update lease set process = null where campaign_id = :campaign and run = :run and low = :low and reopened"
+)
+_DROP_REOPENED = sa.text(
+    """
+    delete from lease
+    where campaign_id = :campaign and run = :run and low = :low
+      and not exists (select 1 from dataset d
+                      where d.campaign_id = :campaign and d.position >= lease.low and d.position < lease.high
+                        and not exists (select 1 from result r
+                                        where r.campaign_id = :campaign and r.run = :run and r.position = d.position))
+    """
+)

@@ -26,6 +26,8 @@ BUSY_LIMIT_S = 15.0
 DEADLOCK_RETRIES = 5
 # SQLSTATE 40P01 is a deadlock, 40001 a serialisation failure: both ask for the same transaction again.
 RETRIED_SQLSTATES = frozenset({"40P01", "40001"})
+# The database is away or overworked: what was to be done may be tried again. Not: what was asked is wrong.
+UNAVAILABLE = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, DatabaseBusy)
 WRITES = "manyhands_writes"  # the execution option that makes a transaction begin as a writer
 
 

@@ -32,6 +32,16 @@ class Server:
         """Take a database away, whoever is still connected."""
         self._execute(f'drop database if exists "{name}" with (force)')
 
+    @contextlib.contextmanager
+    def refusing(self, name: str | None) -> Iterator[None]:
+        """End every connection to one database and take no new ones, as a server does that is down."""
+        self._execute(f'alter database "{name}" with allow_connections false')
+        self._execute(f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'")
+        try:
+            yield
+        finally:
+            self._execute(f'alter database "{name}" with allow_connections true')
+
     def _execute(self, statement: str) -> None:
         with psycopg.connect(self.handle.get_uri("postgres"), autocommit=True) as connection:
             connection.execute(statement)

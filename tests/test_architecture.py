@@ -15,7 +15,7 @@ FLOORS = [
     {"errors", "settings", "codec", "states", "wording", "budget"},
     {"models", "protocol", "records"},
     {"database", "dispatcher", "migrate"},
-    {"accounts", "campaigns", "captcha", "examples", "ledger", "results", "secrets_file", "demo", "downloads"},
+    {"accounts", "campaigns", "captcha", "examples", "ledger", "pulse", "results", "secrets_file", "demo", "downloads"},
     {"extensions", "security", "forms", "hub", "websocket", "background", "mailbox"},
     {"blueprints"},
     {"__init__", "__main__", "wsgi", "cli", "serving", "start"},

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from flask import Flask, current_app
 from flask_login import LoginManager
@@ -15,6 +16,7 @@ from app import database
 from app.models import Base
 from app.settings import Settings
 
+T = TypeVar("T")
 db = SQLAlchemy(model_class=Base)
 login_manager = LoginManager()
 csrf = CSRFProtect()
@@ -51,3 +53,16 @@ def writing() -> Iterator[Session]:
     except BaseException:
         session.rollback()
         raise
+
+
+def write(work: Callable[[Session], T]) -> T:
+    """Run work in a transaction of `writing`, again when PostgreSQL chose it as a deadlock's victim.
+
+    For changes of what socket processes change as well; work begins from what the database holds each time.
+    """
+
+    def attempt() -> T:
+        with writing() as session:
+            return work(session)
+
+    return database.retry_deadlocks(attempt)

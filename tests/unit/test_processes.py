@@ -13,6 +13,7 @@ from app.states import ResultKind
 from tests.campaigns import make_campaign, read_progress
 
 ALIVE, GONE = 11, 13
+THREE = Appetite(3, 1 << 20)
 NOW_MS = 1_700_000_000_000
 
 
@@ -22,10 +23,7 @@ def campaign(database: Database) -> int:
     campaign = make_campaign(database, list(range(10)))
     for process in (ALIVE, GONE):
         database.write(lambda connection, process=process: ledger.enter_process(connection, process, "socket", 60))
-        appetite = Appetite(3, 1 << 20)
-        database.write(
-            lambda connection, process=process: ledger.take_block(connection, process, campaign, 1, appetite)
-        )
+        database.write(lambda connection, process=process: ledger.take_block(connection, process, campaign, 1, THREE))
     outcome = Outcome(campaign, 1, 4, ResultKind.VALUE, b"\x01", 5, 99, 1)
     database.write(lambda connection: ledger.store(connection, GONE, Batch([outcome]), NOW_MS))
     database.write(lambda connection: connection.execute(sa.text("delete from process where id = 13")))

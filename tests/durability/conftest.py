@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+from app.database import Database
+from tests.conftest import make_database
 from tests.durability.crowd import Habits
 from tests.scale import scaled
 
@@ -26,3 +31,25 @@ def habits() -> Habits:
 def datasets() -> list[int]:
     """A campaign's datasets of the size that the run asks for."""
     return list(range(scaled(2400, 20_000)))
+
+
+@pytest.fixture
+def shared_url(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a PostgreSQL database, which several hosts share: SQLite has room for one socket process."""
+    with make_database("postgresql", tmp_path / "instance", request) as url:
+        yield url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of an SQLite database."""
+    with make_database("sqlite", tmp_path / "instance", request) as url:
+        yield url
+
+
+@pytest.fixture
+def shared(shared_url: str) -> Iterator[Database]:
+    """The shared database."""
+    database = Database(shared_url)
+    yield database
+    database.dispose()

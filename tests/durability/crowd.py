@@ -229,7 +229,8 @@ class Client:
 
     def make_answer(self, data: bytes, run: int) -> Answer:
         """Compute one dataset."""
-        position = msgpack.unpackb(data)
+        dataset = msgpack.unpackb(data)
+        position = dataset["n"] if isinstance(dataset, dict) else dataset
         answer = Answer(self.number, self._serials, position, run)
         self._serials += 1
         return answer

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from app.database import Database
 from tests.campaigns import make_campaign
-from tests.conftest import make_database
 from tests.durability.conftest import ENVIRON
 from tests.durability.crowd import Crowd, Habits
 from tests.durability.verdict import Record, count_leased, judge, record_verdict
@@ -38,38 +37,27 @@ def test_a_clean_restart_frees_every_dataset_that_clients_held(
     assert (sorted(acknowledged), code) == (list(range(5)), 1000)
 
 
-class TestRolling:
-    """Two hosts, of which one is always there: PostgreSQL, since SQLite has room for one socket process."""
-
-    pytestmark = pytest.mark.postgresql
-
-    @pytest.fixture
-    def database_url(self, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-        """The address of a database that several processes share."""
-        with make_database("postgresql", tmp_path / "instance", request) as url:
-            yield url
-
-    def test_two_socket_processes_are_restarted_in_turn_and_nothing_is_lost_or_done_twice(
-        self,
-        tmp_path: Path,
-        database_url: str,
-        database: Database,
-        habits: Habits,
-        datasets: list[int],
-        record_property: Record,
-    ) -> None:
-        campaign, rounds = make_campaign(database, datasets), scaled(2, 6)
-        hosts = ["socket", "socket.2"]
-        with run_site(tmp_path / "instance", database_url, *hosts, **PATIENT) as site:
-            urls = [site.socket_url_of(name) for name in hosts]
-            with Crowd(urls, campaign, habits) as crowd:
-                for turn in range(2 * rounds):
-                    crowd.wait_for((turn + 1) * len(datasets) // (2 * rounds + 1))
-                    assert site.terminate(hosts[turn % 2]) == 0
-                    site.start(hosts[turn % 2])
-                crowd.wait()
-            verdict = judge(database, campaign, [crowd])
-        assert count_leased(database) == 0
-        assert crowd.final_codes() == {1000: habits.clients}
-        assert crowd.codes[1012] >= rounds * habits.clients / 2
-        record_verdict(record_property, verdict, crowd)
+@pytest.mark.postgresql
+def test_two_socket_processes_are_restarted_in_turn_and_nothing_is_lost_or_done_twice(
+    tmp_path: Path,
+    shared_url: str,
+    shared: Database,
+    habits: Habits,
+    datasets: list[int],
+    record_property: Record,
+) -> None:
+    campaign, rounds = make_campaign(shared, datasets), scaled(1, 6)
+    hosts, paced = ["socket", "socket.2"], dataclasses.replace(habits, think_s=scaled(0.3, 0.7))
+    with run_site(tmp_path / "instance", shared_url, *hosts, **PATIENT) as site:
+        urls = [site.socket_url_of(name) for name in hosts]
+        with Crowd(urls, campaign, paced) as crowd:
+            for turn in range(2 * rounds):
+                crowd.wait_for((turn + 1) * len(datasets) // (2 * rounds + 1))
+                assert site.terminate(hosts[turn % 2]) == 0
+                site.start(hosts[turn % 2])
+            crowd.wait()
+        verdict = judge(shared, campaign, [crowd])
+    assert count_leased(shared) == 0
+    assert crowd.final_codes() == {1000: habits.clients}
+    assert crowd.codes[1012] >= rounds * habits.clients
+    record_verdict(record_property, verdict, crowd)

@@ -89,6 +89,7 @@ class Crowd:
         self.sent: dict[tuple[int, int], Answer] = {}
         self.acknowledged: list[tuple[Answer, float]] = []  # with the time of day
         self.codes: Counter[int] = Counter()  # of every connection that ended
+        self.abandoned = 0  # datasets that clients held when they vanished
         self.over = asyncio.Event()
         self.clients = [Client(self, first + number) for number in range(habits.clients)]
         self._give_fates()
@@ -248,10 +249,11 @@ class Client:
         """Remember that the server said that answers are stored."""
         self._crowd.note_acknowledged(answers)
 
-    async def meet_fate(self, socket: ClientConnection) -> None:
+    async def meet_fate(self, socket: ClientConnection, holding: int) -> None:
         """Vanish with datasets in hand, if it is time for it."""
         if not self.has_vanished:
             return
+        self._crowd.abandoned += holding
         if self.fate is Fate.SILENCE:
             socket.transport.pause_reading()
             await self._crowd.over.wait()
@@ -278,7 +280,7 @@ class Classic:
                 self._acknowledge()
                 answer = self._client.make_answer(data, self._run)
                 await self._client.think(1)
-                await self._client.meet_fate(self._socket)
+                await self._client.meet_fate(self._socket, 1)
                 await self._answer(answer)
         except ConnectionClosed as closed:
             # "The next dataset (or the close with 1000) says that the result is stored", and so does 4409.
@@ -334,7 +336,7 @@ class Batched:
         while True:
             held = held or await self._wait()
             await self._client.think(len(held))
-            await self._client.meet_fate(self._socket)
+            await self._client.meet_fate(self._socket, len(held))
             held = await self._answer(held)
 
     async def _answer(self, held: list[tuple[int, Answer]]) -> list[tuple[int, Answer]]:

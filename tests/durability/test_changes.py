@@ -15,7 +15,7 @@ from app.states import Intent
 from tests.campaigns import KERNEL, make_campaign
 from tests.durability.conftest import ENVIRON
 from tests.durability.crowd import Crowd, Habits
-from tests.durability.verdict import Record, count_leased, judge, read_rows, record_verdict
+from tests.durability.verdict import Record, count_leased, judge, read_rows, record_verdict, wait_for_burial
 from tests.processes import run_site
 from tests.scale import scaled
 
@@ -84,6 +84,7 @@ def test_a_pause_lets_answers_in_and_a_changed_campaign_is_computed_whole_in_its
             late.wait_for(begun + len(datasets) // 3)
             database.write(lambda connection: change_kernel(connection, campaign))
             late.wait()
+            wait_for_burial(database, alive=1)
         verdict = judge(database, campaign, [late])
     assert late.final_codes() == {1000: habits.clients}
     assert count_leased(database) == 0

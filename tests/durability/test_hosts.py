@@ -16,7 +16,7 @@ from app.database import Database
 from tests.campaigns import make_campaign
 from tests.durability.conftest import ENVIRON
 from tests.durability.crowd import Crowd, Habits
-from tests.durability.verdict import Record, count_leased, judge, record_verdict
+from tests.durability.verdict import Record, count_leased, judge, record_verdict, wait_for_burial
 from tests.functional.test_background import count_datasets, upload, wait_for_end
 from tests.processes import Site, run_site
 from tests.scale import scaled
@@ -71,10 +71,10 @@ def test_a_socket_process_that_wakes_after_others_took_its_ranges_doubles_nothin
             crowd.wait_for(len(datasets) // 4)
             stop_until_reclaimed(site, shared, "socket.2", sleeper)
             crowd.wait()
+        wait_for_burial(shared, alive=2)
         assert "begins anew" in site.read_log("socket.2")
         verdict = judge(shared, campaign, [crowd])
         assert sleeper not in read_processes(shared, "socket")
-        assert len(read_processes(shared, "socket")) == 2
     assert read_processes(shared, "socket") == set()
     assert count_leased(shared) == 0
     assert crowd.final_codes() == {1000: habits.clients}
@@ -146,5 +146,6 @@ def test_two_hosts_of_each_kind_share_campaigns(
             assert wait_for_end(shared, campaign).generated == count_datasets(shared, campaign) == count
             record_verdict(record_property, judge(shared, campaign, [crowd]), crowd)
             assert set(crowd.final_codes()) == {1000}
+        wait_for_burial(shared, alive=len(SOCKETS + BACKGROUNDS))
     assert count_leased(shared) == 0
     assert read_processes(shared, "socket") == read_processes(shared, "background") == set()

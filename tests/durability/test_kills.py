@@ -12,7 +12,7 @@ from tests.campaigns import make_campaign
 from tests.durability.conftest import ENVIRON
 from tests.durability.crowd import Crowd, Habits
 from tests.durability.faults import KILL_FILE
-from tests.durability.verdict import Record, count_leased, judge, record_verdict
+from tests.durability.verdict import Record, count_leased, judge, record_verdict, wait_for_burial
 from tests.processes import run_site
 from tests.scale import scaled
 
@@ -38,6 +38,7 @@ def test_killing_the_socket_process_again_and_again_loses_nothing_and_doubles_no
             site.kill("socket")
             site.start("socket")
         crowd.wait()
+        wait_for_burial(database, alive=1)
     verdict = judge(database, campaign, [crowd])
     assert crowd.final_codes() == {1000: habits.clients}
     assert crowd.reconnects > kills * habits.clients / 2
@@ -66,6 +67,7 @@ def test_a_process_that_dies_between_commit_and_acknowledgement_has_stored_what_
             while site.worker_pids("socket") == workers or not site.worker_pids("socket"):
                 time.sleep(0.01)  # until gunicorn has replaced it
         crowd.wait()
+        wait_for_burial(database, alive=1)
         assert not (instance / KILL_FILE).exists()
     verdict = judge(database, campaign, [crowd])
     assert crowd.final_codes() == {1000: habits.clients}

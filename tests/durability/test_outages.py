@@ -29,6 +29,12 @@ NO_LIMIT = 4_294_967_294  # SQLite's own, in pages
 
 
 @pytest.fixture
+def habits() -> Habits:
+    """A crowd that takes its time, so that there is work left when the database is gone."""
+    return Habits(clients=scaled(40, 200), think_s=scaled(0.1, 0.05))
+
+
+@pytest.fixture
 def own_server() -> Iterator[postgres.Server]:
     """A PostgreSQL server of this test alone, with a migrated database."""
     with postgres.run_server() as server:

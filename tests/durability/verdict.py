@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -120,6 +121,15 @@ def count_leased(database: Database) -> int:
     """Return how many ranges some process holds."""
     held = sa.text("select count(*) from lease where process is not null")
     return int(database.read(lambda connection: connection.execute(held).scalar_one()))
+
+
+def wait_for_burial(database: Database, alive: int, timeout_s: float = 60.0) -> None:
+    """Wait until the ledger has no other process rows than those of so many that live."""
+    give_up_at = time.monotonic() + timeout_s
+    query = sa.text("select count(*) from process")
+    while (there := database.read(lambda connection: connection.execute(query).scalar_one())) != alive:
+        assert time.monotonic() < give_up_at, f"{there} processes instead of {alive}"
+        time.sleep(0.05)
 
 
 Record = Callable[[str, object], None]

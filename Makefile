@@ -7,9 +7,10 @@ SETUP := .setup
 FRONT_SOURCES := esbuild.mjs package-lock.json $(wildcard app/static/harness/*.js app/static/js/*.js)
 # What a test run may be narrowed to: make test ARGS="-k pause".
 ARGS ?=
+SOAK_TESTS := $(wildcard tests/durability tests/abuse tests/unit/dispatcher)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast lint format lock browser clean
+.PHONY: help run test test-fast soak lint format lock browser clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,6 +24,9 @@ test: $(SETUP)/dev $(SETUP)/front browser ## set everything up and run the whole
 
 test-fast: $(SETUP)/dev $(SETUP)/front ## the quick tests that need neither a browser nor PostgreSQL
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not postgresql and not slow" $(ARGS)
+
+soak: $(SETUP)/dev $(SETUP)/front ## run the tests of faults, abuse and schedules long and at full size, and print their figures
+	SOAK=1 $(BIN)/python -m pytest -p tests.soak_report $(SOAK_TESTS) $(ARGS)
 
 lint: $(SETUP)/dev ## check style and types
 	$(BIN)/ruff check .

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,9 +19,9 @@ from sqlalchemy.orm import Session
 
 import worker_sandbox
 from app import accounts, ledger
-from app.database import Database
-from app.errors import DatabaseBusy
+from app.database import UNAVAILABLE, Database
 from app.models import Campaign
+from app.pulse import Pulse
 from app.records import GenerationClaim
 from app.settings import Settings
 
@@ -33,11 +32,23 @@ POLL_S = 0.2
 RETRY_S = 1.0
 SWEEP_S = 30.0
 ROWS_PER_STEP = 2000
-UNAVAILABLE = (sa.exc.OperationalError, sa.exc.InterfaceError, DatabaseBusy)
 
 
 class ClaimLost(Exception):
     """Another process has this campaign now."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Task:
+    """A claim and the process id that made it: a process that begins anew has lost what it claimed before."""
+
+    claim: GenerationClaim
+    process: int
+
+    @property
+    def campaign_id(self) -> int:
+        """The campaign to generate."""
+        return self.claim.campaign_id
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,10 +64,11 @@ class Background:
     """One background process. `run` returns when `stop` is called."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
-        self.process = random.SystemRandom().randrange(1, 2**52)
         self._settings = settings
         self._database = database
         self._stopping = threading.Event()
+        # Nothing is to be forgotten when it begins anew: whoever generates finds its claim lost.
+        self._pulse = Pulse(settings, database, KIND, reborn=lambda: None)
 
     def stop(self) -> None:
         """Finish what runs and return from `run`."""
@@ -64,7 +76,7 @@ class Background:
 
     def run(self) -> None:
         """Generate until told to stop."""
-        self._database.write(self._enter)
+        self._pulse.enter()
         loops: list[tuple[Callable[[], bool], float]] = [(self._generate_next, POLL_S)]
         loops *= self._settings.generators_at_once
         loops += [(self._beat, self._settings.heartbeat_s), (self._sweep, SWEEP_S)]
@@ -73,7 +85,7 @@ class Background:
             thread.start()
         for thread in threads:
             thread.join()
-        self._database.write(lambda connection: ledger.leave_process(connection, self.process))
+        self._pulse.leave()
 
     def _repeat(self, act: Callable[[], bool], pause_s: float) -> None:
         """Act again and again, at once when there may be more to do, else after a pause."""
@@ -87,65 +99,64 @@ class Background:
                 log.exception("%s failed, and goes on", act)
             self._stopping.wait(pause_s)
 
-    def _enter(self, connection: sa.Connection) -> None:
-        ledger.enter_process(connection, self.process, KIND, self._settings.process_ttl_s)
-
     def _beat(self) -> bool:
-        ttl_s = self._settings.process_ttl_s
-        if not self._database.write(lambda connection: ledger.refresh_process(connection, self.process, ttl_s)):
-            self._database.write(self._enter)  # it was silent for too long; its claims went to others
-        self._database.write(ledger.bury_dead)
+        self._pulse.beat()
         return False
 
     # --- generating --------------------------------------------------------------------------------------------------
 
     def _generate_next(self) -> bool:
         """Run one waiting generator; False when none waits."""
-        claim = self._database.write(lambda connection: ledger.claim_generation(connection, self.process))
+        process = self._pulse.process
+        claim = self._database.write(lambda connection: ledger.claim_generation(connection, process))
         if claim is None:
             return False
-        started_at = time.monotonic()
+        task, started_at = Task(claim, process), time.monotonic()
         try:
-            self._generate(claim)
+            self._attempt(task)
         except ClaimLost:
-            log.warning("campaign %d: another process generates it now", claim.campaign_id)
-        except worker_sandbox.GeneratorFailed as error:
-            self._fail(claim, str(error), error.line)
-        except worker_sandbox.SandboxUnavailable as error:
-            log.exception("the sandbox cannot be used")
-            self._fail(claim, f"The server's sandbox cannot be used: {error} Tell the operator.", None)
+            log.warning("campaign %d: another process generates it now", task.campaign_id)
         except Exception:
-            log.exception("campaign %d: its generation was interrupted, and is tried again", claim.campaign_id)
-            self._release(claim)
-        log.info("campaign %d: its generator ended after %.2f s", claim.campaign_id, time.monotonic() - started_at)
+            log.exception("campaign %d: its generation was interrupted, and is tried again", task.campaign_id)
+            self._release(task)
+        log.info("campaign %d: its generator ended after %.2f s", task.campaign_id, time.monotonic() - started_at)
         return True
 
-    def _release(self, claim: GenerationClaim) -> None:
+    def _attempt(self, task: Task) -> None:
+        try:
+            self._generate(task)
+        except worker_sandbox.GeneratorFailed as error:
+            self._fail(task, str(error), error.line)
+        except worker_sandbox.SandboxUnavailable as error:
+            log.exception("the sandbox cannot be used")
+            self._fail(task, f"The server's sandbox cannot be used: {error} Tell the operator.", None)
+
+    def _release(self, task: Task) -> None:
         while not self._stopping.wait(RETRY_S):
             try:
                 self._database.write(
-                    lambda connection: ledger.release_generation(connection, claim.campaign_id, self.process)
+                    lambda connection: ledger.release_generation(connection, task.campaign_id, task.process)
                 )
                 return
             except UNAVAILABLE as error:
-                log.warning("campaign %d cannot be given back, trying again: %s", claim.campaign_id, error)
+                log.warning("campaign %d cannot be given back, trying again: %s", task.campaign_id, error)
 
-    def _generate(self, claim: GenerationClaim) -> None:
-        source = self._database.read(lambda connection: _read_source(connection, claim.campaign_id))
-        position = claim.generated
+    def _generate(self, task: Task) -> None:
+        source = self._database.read(lambda connection: _read_source(connection, task.campaign_id))
+        position = task.claim.generated
         with worker_sandbox.generate(
             source.source, seed=source.seed, now_ms=source.now_ms, skip=position, limits=self._limits()
         ) as chunks:
             for blobs in _steps(chunks):
-                self._store(claim.campaign_id, position, blobs)
+                self._store(task, position, blobs)
                 position += len(blobs)
         if position == 0:
             raise worker_sandbox.GeneratorFailed("main() returned no datasets: there is nothing to compute.")
-        self._database.write(lambda connection: ledger.finish_generation(connection, claim.campaign_id, self.process))
+        self._database.write(lambda connection: ledger.finish_generation(connection, task.campaign_id, task.process))
 
-    def _store(self, campaign_id: int, position: int, blobs: list[bytes]) -> None:
+    def _store(self, task: Task, position: int, blobs: list[bytes]) -> None:
         stored = self._database.write(
-            lambda connection: ledger.add_datasets(connection, campaign_id, self.process, position, blobs)
+            lambda connection: ledger.add_datasets(connection, task.campaign_id, task.process, position, blobs)
         )
         if not stored:
             raise ClaimLost
@@ -159,14 +170,14 @@ class Background:
             dataset_bytes=settings.dataset_max_bytes,
         )
 
-    def _fail(self, claim: GenerationClaim, message: str, line: int | None) -> None:
+    def _fail(self, task: Task, message: str, line: int | None) -> None:
         generated = self._database.write(
-            lambda connection: ledger.fail_generation(connection, claim.campaign_id, self.process, message, line)
+            lambda connection: ledger.fail_generation(connection, task.campaign_id, task.process, message, line)
         )
         for first in range(0, generated, ROWS_PER_STEP):
             self._database.write(
                 lambda connection, first=first: ledger.forget_datasets(  # type: ignore[misc]
-                    connection, claim.campaign_id, first, ROWS_PER_STEP
+                    connection, task.campaign_id, first, ROWS_PER_STEP
                 )
             )
 

@@ -23,9 +23,22 @@ from app.errors import DatabaseBusy
 T = TypeVar("T")
 BUSY_RETRY_S = 0.0005
 BUSY_LIMIT_S = 15.0
+OVERFLOW = 10  # connections beyond those kept open, PostgreSQL only
+KEPT_FOR_WRITES = 5
+READ_WAIT_S, POOL_WAIT_S = 2.0, 5.0
+# A host that vanishes sends no word: without these, whoever waits for its answer waits for a quarter of an hour.
+HOST_GONE = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 10_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
 DEADLOCK_RETRIES = 5
 # SQLSTATE 40P01 is a deadlock, 40001 a serialisation failure: both ask for the same transaction again.
 RETRIED_SQLSTATES = frozenset({"40P01", "40001"})
+# The database is away or overworked: what was to be done may be tried again. Not: what was asked is wrong.
+UNAVAILABLE = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, DatabaseBusy)
 WRITES = "manyhands_writes"  # the execution option that makes a transaction begin as a writer
 
 
@@ -83,13 +96,23 @@ class Database:
         url: SQLAlchemy address.
         offload: runs a function where it does not hold up this thread's other work and returns its result. The socket
             process passes gevent's thread pool: SQLite's commit waits for the disk in C.
+        limit: makes a context that a read runs in and that ends it with DatabaseBusy when it takes too long. The
+            socket process passes gevent's: a server that answers nothing must not hold up its volunteers.
         pool_size: connections kept open, PostgreSQL only.
     """
 
     def __init__(
-        self, url: str, *, offload: Callable[[Callable[[], None]], None] | None = None, pool_size: int = 5
+        self,
+        url: str,
+        *,
+        offload: Callable[[Callable[[], None]], None] | None = None,
+        limit: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext,
+        pool_size: int = 5,
     ) -> None:
         self.engine = make_engine(url, pool_size)
+        self._limit = limit
+        # Reads that hang leave connections for the writes, on which everybody waits.
+        self._readers = threading.BoundedSemaphore(pool_size + OVERFLOW - KEPT_FOR_WRITES)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._offload = offload if self.is_sqlite else None
         self._writing: contextlib.AbstractContextManager[Any] = (
@@ -113,16 +136,25 @@ class Database:
     def write(self, work: Callable[[sa.Connection], T]) -> T:
         """Run work in a transaction that writes, again when PostgreSQL chose it as a deadlock's victim."""
 
-        def act() -> T:
+        def attempt() -> T:
             with self.transaction() as connection:
                 return work(connection)
 
-        return act_again_after_deadlock(act)
+        return retry_deadlocks(attempt)
 
     def read(self, work: Callable[[sa.Connection], T]) -> T:
-        """Run work in a transaction that only reads."""
-        with self.engine.connect() as connection:
-            return work(connection)
+        """Run work in a transaction that only reads.
+
+        Raises:
+            DatabaseBusy: it took too long, or too many others read already.
+        """
+        if not self._readers.acquire(timeout=READ_WAIT_S):
+            raise DatabaseBusy("Too many wait for the database. Try again in a moment.")
+        try:
+            with self._limit(), self.engine.connect() as connection:
+                return work(connection)
+        finally:
+            self._readers.release()
 
     def dispose(self) -> None:
         """Close every connection."""
@@ -133,7 +165,13 @@ def engine_options(url: str, pool_size: int = 5) -> dict[str, Any]:
     """Return the arguments of create_engine that fit the kind of database."""
     if url.startswith("sqlite"):
         return {"connect_args": {"check_same_thread": False, "timeout": 0}}
-    return {"pool_pre_ping": True, "pool_size": pool_size, "max_overflow": 10}
+    return {
+        "pool_pre_ping": True,
+        "pool_size": pool_size,
+        "max_overflow": OVERFLOW,
+        "pool_timeout": POOL_WAIT_S,
+        "connect_args": HOST_GONE,
+    }
 
 
 def make_engine(url: str, pool_size: int = 5) -> sa.Engine:
@@ -143,16 +181,12 @@ def make_engine(url: str, pool_size: int = 5) -> sa.Engine:
     return engine
 
 
-def act_again_after_deadlock(act: Callable[[], T]) -> T:
-    """Run one whole transaction, again when PostgreSQL chose it as a deadlock's victim."""
+def retry_deadlocks(attempt: Callable[[], T]) -> T:
+    """Return what an attempt at a whole transaction returns, tried again while PostgreSQL makes it give way."""
     for _ in range(DEADLOCK_RETRIES - 1):
         try:
-            return act()
+            return attempt()
         except sa.exc.OperationalError as error:
-            if not _asks_for_retry(error):
+            if getattr(error.orig, "sqlstate", None) not in RETRIED_SQLSTATES:
                 raise
-    return act()
-
-
-def _asks_for_retry(error: sa.exc.OperationalError) -> bool:
-    return getattr(error.orig, "sqlstate", None) in RETRIED_SQLSTATES
+    return attempt()

@@ -56,10 +56,13 @@ def writing() -> Iterator[Session]:
 
 
 def write(work: Callable[[Session], T]) -> T:
-    """Do work that takes several rows' locks in a transaction of its own, again when it was a deadlock's victim."""
+    """Run work in a transaction of `writing`, again when PostgreSQL chose it as a deadlock's victim.
 
-    def act() -> T:
+    For changes of what socket processes change as well; work begins from what the database holds each time.
+    """
+
+    def attempt() -> T:
         with writing() as session:
             return work(session)
 
-    return database.act_again_after_deadlock(act)
+    return database.retry_deadlocks(attempt)

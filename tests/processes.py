@@ -1,4 +1,8 @@
-"""The real processes, started as the Procfile does, on free ports; ended by their process groups' ids."""
+"""The real processes, started as the Procfile does, on free ports; ended by their process groups' ids.
+
+A name with a number, such as ``socket.2`` or ``background.2``, is another host: a process of the same kind with a port
+and an instance folder of its own, on the same database.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,9 +31,12 @@ def find_free_port() -> int:
 
 
 class Site:
-    """An installation: a database, an instance folder, ports, and the processes that run on them."""
+    """An installation: a database, an instance folder, ports, and the processes that run on them.
 
-    def __init__(self, instance_dir: Path, database_url: str, **environ: str) -> None:
+    `serving` is the module that configures gunicorn; another than the default is how tests put faults in.
+    """
+
+    def __init__(self, instance_dir: Path, database_url: str, *, serving: str = "", **environ: str) -> None:
         self.port, self.socket_port, self.mail_port = (find_free_port() for _ in range(3))
         self.instance_dir = instance_dir
         instance_dir.mkdir(exist_ok=True)
@@ -43,6 +51,8 @@ class Site:
             "PYTHONUNBUFFERED": "1",
             **environ,
         }
+        self._serving = serving
+        self._ports = {"web": self.port, "socket": self.socket_port}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
@@ -55,17 +65,66 @@ class Site:
         """The volunteers' socket."""
         return f"ws://localhost:{self.socket_port}/ws"
 
+    def socket_url_of(self, name: str) -> str:
+        """The volunteers' socket of one of several socket processes."""
+        return f"ws://localhost:{self._port_of(name)}/ws"
+
     def start(self, *names: str) -> None:
         """Start processes by the names that they have in the Procfile, and wait until they serve."""
         for name in names:
-            command = _read_procfile()[name].replace("python", sys.executable, 1).split()
             with open(self.log_path(name), "ab") as log:
                 self._processes[name] = subprocess.Popen(
-                    command, cwd=ROOT, env=self.environ, stdout=log, stderr=log, start_new_session=True
+                    self._command_of(name),
+                    cwd=ROOT,
+                    env=self._environ_of(name),
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
                 )
         for name in names:
-            if name in ("web", "socket"):
+            if _kind_of(name) in ("web", "socket"):
                 self._wait_until_served(name)
+
+    def is_running(self, name: str) -> bool:
+        """Whether a process that was started has not ended by itself."""
+        return self._processes[name].poll() is None
+
+    def worker_pids(self, name: str) -> list[int]:
+        """Return the pids of a gunicorn's workers, which change when it replaces one."""
+        pid = self._processes[name].pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def read_log(self, name: str) -> str:
+        """Return what a process has said so far."""
+        return self.log_path(name).read_text()
+
+    def find_health(self, name: str) -> int | None:
+        """Return the status that a process gives of itself; None: it does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port_of(name)}/healthz", timeout=5) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return None
+
+    def _port_of(self, name: str) -> int:
+        return self._ports.setdefault(name, find_free_port())
+
+    def _environ_of(self, name: str) -> dict[str, str]:
+        kind = _kind_of(name)
+        if kind == name:
+            return {**self.environ, "MANYHANDS_SURFACE": kind}
+        folder = self.instance_dir / name
+        folder.mkdir(exist_ok=True)
+        ports = {f"{'SOCKET_' if kind == 'socket' else ''}PORT": str(self._port_of(name))}
+        return {**self.environ, **ports, "INSTANCE_DIR": str(folder), "MANYHANDS_SURFACE": kind}
+
+    def _command_of(self, name: str) -> list[str]:
+        kind = _kind_of(name)
+        if self._serving and kind in ("web", "socket"):
+            return [sys.executable, "-m", "gunicorn", "-c", f"python:{self._serving}"]
+        return _read_procfile()[kind].replace("python", sys.executable, 1).split()
 
     def log_path(self, name: str) -> Path:
         """Return where a process' output goes."""
@@ -91,6 +150,7 @@ class Site:
         for name in list(self._processes):
             with contextlib.suppress(ProcessLookupError):
                 self.signal(name, signal.SIGTERM)
+                self.signal(name, signal.SIGCONT)  # a stopped process does not end
         for process in self._processes.values():
             try:
                 process.wait(20)
@@ -100,17 +160,19 @@ class Site:
         self._processes.clear()
 
     def _wait_until_served(self, name: str) -> None:
-        url = f"http://127.0.0.1:{self.port if name == 'web' else self.socket_port}/healthz"
         give_up_at = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < give_up_at:
-            ended = self._processes[name].poll() is not None
-            with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2) as answer:
-                if answer.status == 200:
-                    return
+            ended = not self.is_running(name)
+            if self.find_health(name) == 200:
+                return
             if ended:
                 break
             time.sleep(0.05)
         raise AssertionError(f"{name} does not serve:\n{self.log_path(name).read_text()[-4000:]}")
+
+
+def _kind_of(name: str) -> str:
+    return name.split(".")[0]
 
 
 def _read_procfile() -> dict[str, str]:
@@ -119,9 +181,9 @@ def _read_procfile() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def run_site(instance_dir: Path, database_url: str, *names: str, **environ: str) -> Iterator[Site]:
+def run_site(instance_dir: Path, database_url: str, *names: str, serving: str = "", **environ: str) -> Iterator[Site]:
     """Start an installation's processes, and end them whatever happens."""
-    site = Site(instance_dir, database_url, **environ)
+    site = Site(instance_dir, database_url, serving=serving, **environ)
     try:
         site.start(*names)
         yield site

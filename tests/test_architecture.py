@@ -22,6 +22,7 @@ FLOORS = [
         "examples",
         "failures",
         "ledger",
+        "pulse",
         "results",
         "secrets_file",
         "demo",

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from app import campaigns, examples, forms, security
 from app.campaigns import Overview
-from app.extensions import db, get_settings, writing
+from app.extensions import db, get_settings, write, writing
 from app.models import Campaign
 
 blueprint = Blueprint("campaigns", __name__, url_prefix="/campaign")
@@ -139,8 +139,7 @@ def make_snippet(campaign: Campaign, compute_url: str) -> str:
 def pause(campaign_id: int) -> ResponseReturnValue:
     """Stop handing out datasets."""
     get_own(campaign_id)
-    with writing() as session:
-        campaigns.pause_campaign(session, get_own(campaign_id))
+    write(lambda session: campaigns.pause_campaign(session, get_own(campaign_id)))
     return _to_campaign(campaign_id)
 
 
@@ -148,8 +147,7 @@ def pause(campaign_id: int) -> ResponseReturnValue:
 def resume(campaign_id: int) -> ResponseReturnValue:
     """Hand out datasets again."""
     get_own(campaign_id)
-    with writing() as session:
-        campaigns.resume_campaign(session, get_own(campaign_id))
+    write(lambda session: campaigns.resume_campaign(session, get_own(campaign_id)))
     return _to_campaign(campaign_id)
 
 
@@ -158,8 +156,7 @@ def reset(campaign_id: int) -> ResponseReturnValue:
     """Ask (GET), then delete the results and make every dataset pending again (POST)."""
     campaign = get_own(campaign_id)
     if request.method == "POST":
-        with writing() as session:
-            campaigns.reset_campaign(session, get_own(campaign_id))
+        write(lambda session: campaigns.reset_campaign(session, get_own(campaign_id)))
         return _to_campaign(campaign_id)
     return render_template("campaigns/reset.html", overview=campaigns.get_overview(db.session(), campaign))
 
@@ -169,7 +166,7 @@ def delete(campaign_id: int) -> ResponseReturnValue:
     """Ask (GET), then delete the campaign (POST)."""
     campaign = get_own(campaign_id)
     if request.method == "POST":
-        with writing() as session:
-            campaigns.delete_campaign(session, get_own(campaign_id), dt.datetime.now(dt.UTC))
+        now = dt.datetime.now(dt.UTC)
+        write(lambda session: campaigns.delete_campaign(session, get_own(campaign_id), now))
         return redirect(url_for("campaigns.list_all"), 303)
     return render_template("campaigns/delete.html", overview=campaigns.get_overview(db.session(), campaign))

@@ -10,7 +10,7 @@ import gevent
 from flask import Flask, current_app, request
 
 from app.database import Database
-from app.hub import Hub, Visit
+from app.hub import Hub, Visit, limit_read
 from app.websocket import WebSocket
 
 AGENT_MAX = 300
@@ -29,7 +29,8 @@ def init_app(app: Flask) -> None:
 def start_hub(app: Flask) -> Hub:
     """Make this process' hub and start it; called once, in the worker."""
     settings = app.extensions["settings"]
-    hub = Hub(settings, Database(settings.database_url, offload=gevent.get_hub().threadpool.apply))
+    offload = gevent.get_hub().threadpool.apply
+    hub = Hub(settings, Database(settings.database_url, offload=offload, limit=limit_read))
     hub.start()
     app.extensions["hub"] = hub
     return hub

@@ -7,5 +7,6 @@ from __future__ import annotations
 
 from app.hub.connection import Visit
 from app.hub.hub import Hub
+from app.hub.patience import limit_read
 
-__all__ = ["Hub", "Visit"]
+__all__ = ["Hub", "Visit", "limit_read"]

@@ -1,11 +1,9 @@
-"""A process' signs of life in the ledger, and its rebirth when it was silent for too long."""
+"""The socket process' pulse; on SQLite it makes sure that it is the only one."""
 
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
-import random
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,19 +12,16 @@ from typing import IO
 from app import ledger
 from app.database import Database
 from app.errors import SettingsError
+from app.pulse import Pulse
 from app.settings import Settings
-
-log = logging.getLogger(__name__)
 
 KIND = "socket"
 
 
-class Heart:
-    """Keeps this process' row alive.
+class Heart(Pulse):
+    """Keeps the socket process' row alive.
 
-    A process that was stopped and woke, or that could not reach the database for its time to live, may have been
-    declared dead and its ranges given to others: it begins anew under another id, and `reborn` is told to forget what
-    it had not handed out. What it had handed out is still recorded when it comes.
+    What a reborn process had handed out is still recorded when it comes; what it had not, `reborn` forgets.
     """
 
     def __init__(
@@ -37,62 +32,27 @@ class Heart:
         *,
         reborn: Callable[[], None],
     ) -> None:
-        self.process = _draw_id()
-        self.peers = 1  # live socket processes, this one included
-        self._settings = settings
-        self._database = database
-        self._clock = clock
-        self._reborn = reborn
-        self._refreshed_at = clock()
-        self._steady_since = clock()
+        super().__init__(settings, database, KIND, clock, reborn=reborn)
+        self._lock_path = Path(settings.instance_dir) / "socket.lock"
         self._lock_file: IO[str] | None = None
 
-    @property
-    def is_doubtful(self) -> bool:
-        """Whether others may think that this process is dead: then it leases nothing."""
-        return self._clock() - self._refreshed_at > self._settings.process_ttl_s
-
     def enter(self) -> None:
-        """Write this process' row. On SQLite it is the only one: what an earlier one held is free again."""
-        if self._database.is_sqlite:
-            self._lock_file = _lock_alone(Path(self._settings.instance_dir) / "socket.lock")
-            self._database.write(lambda connection: ledger.bury_kind(connection, KIND))
-        self._write_row()
+        """Write this process' row. On SQLite it is the only one: what an earlier one held is free again.
 
-    def beat(self) -> None:
-        """Give a sign of life, and end processes that give none."""
-        ttl_s = self._settings.process_ttl_s
-        late = self.is_doubtful
-        if late or not self._database.write(lambda c: ledger.refresh_process(c, self.process, ttl_s)):
-            self._begin_anew()
-            return
-        self._refreshed_at = self._clock()
-        # Whoever was cut off itself, and not the others, must not declare them dead.
-        if self._clock() - self._steady_since > ttl_s:
-            self._database.write(ledger.bury_dead)
-        self.peers = self._database.read(lambda connection: ledger.count_alive(connection, KIND))
+        Raises:
+            SettingsError: another socket process uses this SQLite database.
+        """
+        if self._database.is_sqlite and self._lock_file is None:
+            self._lock_file = _lock_alone(self._lock_path)
+            self._database.write(lambda connection: ledger.bury_kind(connection, KIND))
+        super().enter()
 
     def leave(self) -> None:
         """Give every lease back and take this process' row away."""
-        self._database.write(lambda connection: ledger.leave_process(connection, self.process))
+        super().leave()
         if self._lock_file is not None:
             self._lock_file.close()
-
-    def _begin_anew(self) -> None:
-        log.warning("this process was silent for too long and begins anew")
-        old, self.process = self.process, _draw_id()
-        self._reborn()
-        self._database.write(lambda connection: ledger.leave_process(connection, old))
-        self._write_row()
-
-    def _write_row(self) -> None:
-        ttl_s = self._settings.process_ttl_s
-        self._database.write(lambda connection: ledger.enter_process(connection, self.process, KIND, ttl_s))
-        self._refreshed_at = self._steady_since = self._clock()
-
-
-def _draw_id() -> int:
-    return random.SystemRandom().randrange(1, 2**52)
+            self._lock_file = None
 
 
 def _lock_alone(path: Path) -> IO[str]:

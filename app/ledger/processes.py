@@ -36,7 +36,10 @@ def leave_process(connection: sa.Connection, process: int) -> None:
 
 
 def bury_dead(connection: sa.Connection) -> int:
-    """End every process whose time ran out, and return their number (D5)."""
+    """End every process whose time ran out, and return their number (D5).
+
+    What belongs to a process that has no row is freed as well: it took it, or counted, just after it was ended.
+    """
     dead = connection.execute(
         sa.text(
             f"select id from process where alive_until_ms < {now_ms(connection)} order by id"
@@ -46,6 +49,7 @@ def bury_dead(connection: sa.Connection) -> int:
     ids = list(dead.scalars())
     for process in ids:
         leave_process(connection, process)
+    _free_orphans(connection)
     return len(ids)
 
 
@@ -63,6 +67,13 @@ def count_alive(connection: sa.Connection, kind: str) -> int:
     return int(connection.execute(query, {"kind": kind}).scalar_one())
 
 
+def _free_orphans(connection: sa.Connection) -> None:
+    for process in connection.execute(_ORPHANS).scalars().all():
+        free_leases(connection, process)
+        _free_generations(connection, process)
+        _fold_progress(connection, process)
+
+
 def _free_generations(connection: sa.Connection, process: int) -> None:
     update = sa.update(Schedule).where(Schedule.generator == process)
     connection.execute(update.values(generation=Generation.WAITING, generator=None))
@@ -77,6 +88,15 @@ def _fold_progress(connection: sa.Connection, process: int) -> None:
     connection.execute(sa.text("delete from progress where process = :process"), {"process": process})
 
 
+# Process 0 stands for all that ended.
+_ORPHANS = sa.text(
+    """
+    select owner from (select process as owner from lease where process is not null
+                       union select generator from schedule where generator is not null
+                       union select process from progress where process <> 0) owners
+    where not exists (select 1 from process p where p.id = owners.owner) order by owner
+    """
+)
 _COLUMNS = "campaign_id, run, value_count, nothing_count, failed_count, compute_ms, result_bytes"
 _INSERT_FOLDED = """
     insert into progress (process, {columns}) select 0, {columns} from {source}

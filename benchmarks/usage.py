@@ -1,0 +1,95 @@
+"""What processes take, read from /proc: time and memory of a process group, and of a database server's processes."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """One process at one moment."""
+
+    pid: int
+    parent: int
+    group: int
+    cpu_s: float  # user and system, of this process, and of its children that have ended
+    memory_bytes: int  # resident
+
+
+@dataclasses.dataclass(frozen=True)
+class Spent:
+    """What server and database took while somebody measured, and what the server's memory was at the end."""
+
+    server_s: float
+    database_s: float
+    server_bytes: int
+
+
+def iter_samples() -> Iterator[Sample]:
+    """Go through all processes."""
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                yield parse_stat((folder / "stat").read_text())
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it has just ended
+
+
+def parse_stat(text: str) -> Sample:
+    """Read a line of /proc/PID/stat (proc(5)). The name, in brackets, may hold anything, brackets too."""
+    before, _, after = text.rpartition(")")
+    fields = after.split()
+    ticks = sum(int(field) for field in fields[11:15])
+    return Sample(
+        pid=int(before.split(" ", 1)[0]),
+        parent=int(fields[1]),
+        group=int(fields[2]),
+        cpu_s=ticks / TICKS_PER_S,
+        memory_bytes=int(fields[21]) * PAGE_BYTES,
+    )
+
+
+class Meter:
+    """Takes what a server's process group, and its database's processes, spend between `start` and `stop`.
+
+    Args:
+        group: the server's process group.
+        database: process id of the database server; None where the database is in the server (SQLite).
+    """
+
+    def __init__(
+        self, group: int, database: int | None, samples: Callable[[], Iterator[Sample]] = iter_samples
+    ) -> None:
+        self._group = group
+        self._database = database
+        self._samples = samples
+        self._before = (0.0, 0.0, 0)
+
+    def start(self) -> None:
+        """Begin."""
+        self._before = self._read()
+
+    def stop(self) -> Spent:
+        """End, and return what was spent since `start`."""
+        server_s, database_s, server_bytes = self._read()
+        return Spent(server_s - self._before[0], database_s - self._before[1], server_bytes)
+
+    def read_memory(self) -> int:
+        """Return the server's resident memory, all its processes together."""
+        return self._read()[2]
+
+    def _read(self) -> tuple[float, float, int]:
+        samples = list(self._samples())
+        server = [sample for sample in samples if sample.group == self._group]
+        database = [sample for sample in samples if self._database in (sample.pid, sample.parent)]
+        return (
+            sum(sample.cpu_s for sample in server),
+            sum(sample.cpu_s for sample in database),
+            sum(sample.memory_bytes for sample in server),
+        )

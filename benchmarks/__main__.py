@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import time
+import traceback
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,7 +16,7 @@ from benchmarks.figures import Figure, format_table
 from benchmarks.load import LoadFailed
 from benchmarks.trials import Bench, Broken
 
-SECONDS, SHORT_SECONDS = 6.0, 3.0
+SECONDS, SHORT_SECONDS = 6.0, 2.5
 
 
 def main() -> int:
@@ -56,13 +57,18 @@ def _measure(chosen: Iterable[rows.Row], bench: Bench) -> tuple[list[Figure], li
     broken: list[str] = []
     for row in chosen:
         print(row.name, flush=True)
+        begin = time.monotonic()
         try:
             for figure in row.measure(bench):
                 figures.append(figure)
                 print(f"    {'  '.join(cell.strip() for cell in figure.as_cells() if cell)}", flush=True)
-        except (Broken, LoadFailed) as error:
+        except Exception as error:
+            # One row that cannot be measured does not take the others with it.
+            if not isinstance(error, (Broken, LoadFailed)):
+                traceback.print_exc()
             broken.append(f"{row.name}: {error}")
             print(f"    BROKEN {error}", flush=True)
+        print(f"    took {time.monotonic() - begin:.0f} s", flush=True)
     return figures, broken
 
 

@@ -12,7 +12,7 @@ from benchmarks.trials import Bench, try_ours, try_peer
 
 RATE_AT_MOST = 60_000  # more than a process can hand out in a second, to size the campaigns by
 PEERS = {"naive": servers.run_naive_peer, "Tornado": servers.run_tornado_peer}
-PEER_WARM_UP_S = 2.0  # a thousand hellos take a peer more than a second
+PEER_HELLO_S = 0.0015  # what a peer takes for one: all of them come first
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ class ClassicRow:
         yield Figure(self.name, "    server CPU per task", ours.cpu_per_task_us, "µs")
 
     def _compare(self, bench: Bench, ours: Run, times: Bound) -> Iterator[Figure]:
-        asked = Load(self.connections, bench.seconds, warm_up_s=PEER_WARM_UP_S)
+        asked = Load(self.connections, bench.seconds, warm_up_s=1.0 + PEER_HELLO_S * self.connections)
         for peer, run_peer in PEERS.items():
             theirs = try_peer(bench, self.kind, run_peer, asked)
             yield Figure(

@@ -38,7 +38,7 @@ def grow_campaign(database: Database, campaign_id: int, first: int, datasets: in
     for low in range(first, datasets, STEP):
         high = min(datasets, low + STEP)
         _execute(database, _count_up(database, _ADD_DATASETS), campaign=campaign_id, low=low, high=high, data=BLOB)
-    _execute(database, _SET_GENERATED, campaign=campaign_id, count=datasets, bytes=BYTES)
+    _execute(database, _SET_GENERATED, campaign=campaign_id, count=datasets, bytes=BYTES * datasets)
 
 
 def fill_results(fresh: FreshDatabase, campaign_id: int, results: int) -> None:
@@ -48,7 +48,7 @@ def fill_results(fresh: FreshDatabase, campaign_id: int, results: int) -> None:
             values = {"campaign": campaign_id, "low": low, "high": min(results, low + STEP)}
             values |= {"kind": int(ResultKind.VALUE), "data": BLOB}
             _execute(database, _count_up(database, _ADD_RESULTS), **values)
-        _execute(database, _ADD_PROGRESS, campaign=campaign_id, count=results, bytes=BYTES)
+        _execute(database, _ADD_PROGRESS, campaign=campaign_id, count=results, ms=5 * results, bytes=BYTES * results)
         _execute(database, _SET_CURSOR, campaign=campaign_id, cursor=results)
     fresh.settle()
 
@@ -80,10 +80,8 @@ _ADD_RESULTS = (
 )
 _ADD_PROGRESS = (
     "insert into progress (campaign_id, run, process, value_count, nothing_count, failed_count, compute_ms,"
-    " result_bytes) values (:campaign, 1, 0, :count, 0, 0, 5 * :count, :bytes * :count)"
+    " result_bytes) values (:campaign, 1, 0, :count, 0, 0, :ms, :bytes)"
 )
-_SET_GENERATED = (
-    "update schedule set generated = :count, generated_bytes = :count * :bytes where campaign_id = :campaign"
-)
+_SET_GENERATED = "update schedule set generated = :count, generated_bytes = :bytes where campaign_id = :campaign"
 _SET_GENERATION = "update schedule set generation = :generation, generator = null where campaign_id = :campaign"
 _SET_CURSOR = "update schedule set cursor = :cursor where campaign_id = :campaign"

@@ -93,3 +93,29 @@ class Meter:
             sum(sample.cpu_s for sample in database),
             sum(sample.memory_bytes for sample in server),
         )
+
+
+def find_worker(group: int) -> int:
+    """Return the process id of the only worker of a server: whose parent is the one that the group is named after."""
+    (worker,) = (sample.pid for sample in iter_samples() if sample.parent == group)
+    return worker
+
+
+def read_memory(pid: int) -> int:
+    """Return the resident memory of a process, in bytes."""
+    return _read_status(pid, "VmRSS:")
+
+
+def forget_peak_memory(pid: int) -> None:
+    """Make a process' peak what it has now: the hash of a password, at its start, takes more than anything else."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def read_peak_memory(pid: int) -> int:
+    """Return the most resident memory that a process has had since its peak was forgotten, in bytes (proc(5))."""
+    return _read_status(pid, "VmHWM:")
+
+
+def _read_status(pid: int, name: str) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split(name)[1].split()[0]) * 1024

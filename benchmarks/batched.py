@@ -48,7 +48,7 @@ class BatchedRow:
 
     def _describe(self, size: Size, run: Run, classic: Run) -> Iterator[Figure]:
         database = "SQLite FULL" if self.kind == "sqlite" else "PostgreSQL"
-        yield Figure(
+        rate = Figure(
             self.name,
             f"batched, {database}, {size.per_frame} per frame, {CONNECTIONS} connections",
             run.rate,
@@ -60,8 +60,9 @@ class BatchedRow:
             client_cpu_percent=run.client_cpu_percent,
             details={"batched": run.as_json(), "classic": classic.as_json()},
         )
-        yield Figure(self.name, "    p99", run.p99_ms, "ms")
-        yield Figure(self.name, "    server CPU per dataset", run.cpu_per_task_us, "µs")
+        yield rate
+        yield rate.part("p99", run.p99_ms, "ms")
+        yield rate.part("server CPU per dataset", run.cpu_per_task_us, "µs")
 
 
 ROWS = (

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from benchmarks import servers
 from benchmarks.figures import Bound, Figure, at_least, at_most
-from benchmarks.load import Load, Run
+from benchmarks.load import Load
 from benchmarks.trials import Bench, try_ours, try_peer
 
 RATE_AT_MOST = 60_000  # more than a process can hand out in a second, to size the campaigns by
@@ -39,28 +39,25 @@ class ClassicRow:
         asked = Load(self.connections, bench.seconds, warm_up_s=1.5)
         datasets = int(RATE_AT_MOST * (asked.warm_up_s + asked.seconds))
         (ours,) = try_ours(bench, self.kind, [asked], datasets, SOCKET_WORKERS=str(self.workers))
-        yield from self._describe(ours)
-        if self.times is not None and bench.with_peers:
-            yield from self._compare(bench, ours, self.times)
-
-    def _describe(self, ours: Run) -> Iterator[Figure]:
         share = ours.client_cpu_percent
-        yield Figure(
+        rate = Figure(
             self.name, self.title, ours.rate, "tasks/s", self.rate, client_cpu_percent=share, details=ours.as_json()
         )
-        yield Figure(self.name, "    p99", ours.p99_ms, "ms", self.p99_ms)
-        yield Figure(self.name, "    server CPU per task", ours.cpu_per_task_us, "µs")
+        yield rate
+        yield rate.part("p99", ours.p99_ms, "ms", self.p99_ms)
+        yield rate.part("server CPU per task", ours.cpu_per_task_us, "µs")
+        if self.times is not None and bench.with_peers:
+            yield from self._compare(bench, rate, self.times)
 
-    def _compare(self, bench: Bench, ours: Run, times: Bound) -> Iterator[Figure]:
+    def _compare(self, bench: Bench, ours: Figure, times: Bound) -> Iterator[Figure]:
         asked = Load(self.connections, bench.seconds, warm_up_s=1.0 + PEER_HELLO_S * self.connections)
         for peer, run_peer in PEERS.items():
             theirs = try_peer(bench, self.kind, run_peer, asked)
-            yield Figure(
-                self.name,
-                f"    {peer}, a transaction of the ORM per message",
+            yield ours.part(
+                f"{peer}, a transaction of the ORM per message",
                 theirs.rate,
                 "tasks/s",
-                ratio=ours.rate / max(1.0, theirs.rate),
+                ratio=ours.measured / max(1.0, theirs.rate),
                 ratio_of="× it",
                 target_ratio=times,
                 client_cpu_percent=theirs.client_cpu_percent,

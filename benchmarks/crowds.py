@@ -24,20 +24,19 @@ class ActiveRow:
         """Measure a hundred connections, then all."""
         loads = [Load(100, bench.seconds), Load(self.connections, bench.seconds, warm_up_s=3.0)]
         few, many = try_ours(bench, "sqlite", loads, int(60_000 * (2 * bench.seconds + 4)))
-        title = f"classic, SQLite FULL, {self.connections:,} active connections"
-        yield Figure(
+        rate = Figure(
             self.name,
-            title,
+            f"classic, SQLite FULL, {self.connections:,} active connections",
             many.rate,
             "tasks/s",
             at_least(15_000),
             client_cpu_percent=many.client_cpu_percent,
             details={"few": few.as_json(), "many": many.as_json()},
         )
-        yield Figure(self.name, "    p99", many.p99_ms, "ms", at_most(600))
-        yield Figure(
-            self.name,
-            "    server CPU per task",
+        yield rate
+        yield rate.part("p99", many.p99_ms, "ms", at_most(600))
+        yield rate.part(
+            "server CPU per task",
             many.cpu_per_task_us,
             "µs",
             ratio=many.cpu_per_task_us / few.cpu_per_task_us,
@@ -68,14 +67,13 @@ class IdleRow:
 
             run = trial.drive(Load(self.connections, 1.0, hold_s=hold_s, batch=1, sources=4), look)
         each = (held[0] - before) / self.connections / KILOBYTE
-        yield Figure(
-            self.name, "batched, idle connections held", run.told["connections"], "", at_least(self.connections)
-        )
         details = {**run.as_json(), "memory_before_bytes": before, "memory_held_bytes": held[0], "held_s": hold_s}
-        yield Figure(self.name, "    server memory each", each, "KB", at_most(25), details=details)
-        yield Figure(
-            self.name, "    server CPU meanwhile", 100 * run.spent.server_s / run.told["elapsed_s"], "% of a core"
-        )
+        number = int(run.told["connections"])
+        title = "batched, idle connections held"
+        holding = Figure(self.name, title, number, "", at_least(self.connections), details=details)
+        yield holding
+        yield holding.part("server memory each", each, "KB", at_most(25))
+        yield holding.part("server CPU meanwhile", 100 * run.spent.server_s / run.told["elapsed_s"], "% of a core")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -50,9 +50,10 @@ class DownloadRow:
         database = "SQLite" if self.kind == "sqlite" else "PostgreSQL"
         title = f"results/raw of {RESULTS:,} results, {database}"
         details = {"speeds": speeds, "memory_before_bytes": before, "memory_peak_bytes": peak}
-        yield Figure(self.name, title, statistics.median(speeds), "MB/s", at_least(80), details=details)
-        yield Figure(self.name, "    peak memory of the web process", peak / MEGABYTE, "MB", at_most(80))
-        yield Figure(self.name, "    of which the downloads took", (peak - before) / MEGABYTE, "MB")
+        speed = Figure(self.name, title, statistics.median(speeds), "MB/s", at_least(80), details=details)
+        yield speed
+        yield speed.part("peak memory of the web process", peak / MEGABYTE, "MB", at_most(80))
+        yield speed.part("of which the downloads took", (peak - before) / MEGABYTE, "MB")
 
     @staticmethod
     def _download(port: int, campaign_id: int, cookie: str) -> float:

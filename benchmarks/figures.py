@@ -50,6 +50,7 @@ class Figure:
         ratio: how this figure compares with another one of the same run; `ratio_of` says which way.
         client_cpu_percent: of one core, what the load client took; near 100 the client was the limit.
         details: whatever else the run told, for results.json.
+        of: the figure that this one belongs to, by name; such a line is indented.
     """
 
     row: str
@@ -62,6 +63,11 @@ class Figure:
     target_ratio: Bound | None = None
     client_cpu_percent: float | None = None
     details: dict[str, Any] = dataclasses.field(default_factory=dict)
+    of: str = ""
+
+    def part(self, name: str, measured: float, unit: str, target: Bound | None = None, **rest: Any) -> Figure:
+        """Return a figure that belongs to this one."""
+        return Figure(self.row, name, measured, unit, target, of=self.name, **rest)
 
     def iter_missed(self) -> Iterable[float]:
         """Yield by which share each target is missed; nothing, where all are met."""
@@ -80,7 +86,7 @@ class Figure:
     def as_cells(self) -> tuple[str, ...]:
         """Return the line's cells."""
         return (
-            self.name,
+            f"    {self.name}" if self.of else self.name,
             f"{say_number(self.measured)} {self.unit}".rstrip(),
             self.target.say(self.unit) if self.target else "",
             f"{say_number(self.ratio)} {self.ratio_of}".rstrip() if self.ratio is not None else "",

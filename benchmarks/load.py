@@ -12,6 +12,7 @@ from benchmarks import paths
 from benchmarks.usage import Meter, Spent
 
 GRACE_S = 120.0
+QUIET_PERCENT = 15.0
 
 
 class LoadFailed(Exception):
@@ -78,6 +79,13 @@ class Run:
         """The server's time for each acknowledged dataset."""
         return 1e6 * self.spent.server_s / max(1, self.told["measured"])
 
+    @property
+    def others_cpu_percent(self) -> float:
+        """What everything else on the machine took, of one core: if that is not little, these are not our figures."""
+        elapsed_s = float(self.told["elapsed_s"])
+        ours_s = self.spent.server_s + self.spent.database_s + self.client_cpu_percent / 100 * elapsed_s
+        return max(0.0, 100 * (self.spent.machine_s - ours_s) / elapsed_s)
+
     def as_json(self) -> dict[str, Any]:
         """Return everything, as results.json keeps it."""
         return {
@@ -86,6 +94,7 @@ class Run:
             "server_cpu_us_per_task": self.cpu_per_task_us,
             "database_cpu_us_per_task": 1e6 * self.spent.database_s / max(1, self.told["measured"]),
             "server_cpu_percent": 100 * self.spent.server_s / self.told["elapsed_s"],
+            "others_cpu_percent": self.others_cpu_percent,
             "server_memory_bytes": self.spent.server_bytes,
         }
 
@@ -112,7 +121,10 @@ def drive(
         process.wait()
     if process.returncode or not line:
         raise LoadFailed(f"the load client failed: {' '.join(errors) or 'it said nothing'}")
-    return _check(Run(load, json.loads(line), spent), errors)
+    run = _check(Run(load, json.loads(line), spent), errors)
+    if run.others_cpu_percent > QUIET_PERCENT:
+        print(f"    not quiet: other processes took {run.others_cpu_percent:.0f} % of a core meanwhile", flush=True)
+    return run
 
 
 def _follow(process: subprocess.Popen[str], meter: Meter, while_measuring: Callable[[], None]) -> list[str]:

@@ -24,10 +24,11 @@ class Sample:
 
 @dataclasses.dataclass(frozen=True)
 class Spent:
-    """What server and database took while somebody measured, and what the server's memory was at the end."""
+    """What server and database took while somebody measured, what the whole machine did, and the server's memory."""
 
     server_s: float
     database_s: float
+    machine_s: float
     server_bytes: int
 
 
@@ -55,6 +56,17 @@ def parse_stat(text: str) -> Sample:
     )
 
 
+def read_machine_s() -> float:
+    """Return for how long the machine's cores have worked since it started, or were taken from it (proc(5))."""
+    user, nice, system, _idle, _waiting, irq, soft_irq, stolen = _read_cores()
+    return (user + nice + system + irq + soft_irq + stolen) / TICKS_PER_S
+
+
+def _read_cores() -> list[int]:
+    with open("/proc/stat") as lines:
+        return [int(field) for field in lines.readline().split()[1:9]]
+
+
 class Meter:
     """Takes what a server's process group, and its database's processes, spend between `start` and `stop`.
 
@@ -69,7 +81,7 @@ class Meter:
         self._group = group
         self._database = database
         self._samples = samples
-        self._before = (0.0, 0.0, 0)
+        self._before = Spent(0.0, 0.0, 0.0, 0)
 
     def start(self) -> None:
         """Begin."""
@@ -77,20 +89,26 @@ class Meter:
 
     def stop(self) -> Spent:
         """End, and return what was spent since `start`."""
-        server_s, database_s, server_bytes = self._read()
-        return Spent(server_s - self._before[0], database_s - self._before[1], server_bytes)
+        before, now = self._before, self._read()
+        return Spent(
+            now.server_s - before.server_s,
+            now.database_s - before.database_s,
+            now.machine_s - before.machine_s,
+            now.server_bytes,
+        )
 
     def read_memory(self) -> int:
         """Return the server's resident memory, all its processes together."""
-        return self._read()[2]
+        return self._read().server_bytes
 
-    def _read(self) -> tuple[float, float, int]:
+    def _read(self) -> Spent:
         samples = list(self._samples())
         server = [sample for sample in samples if sample.group == self._group]
         database = [sample for sample in samples if self._database in (sample.pid, sample.parent)]
-        return (
+        return Spent(
             sum(sample.cpu_s for sample in server),
             sum(sample.cpu_s for sample in database),
+            read_machine_s(),
             sum(sample.memory_bytes for sample in server),
         )
 

@@ -66,6 +66,13 @@ static void connect_all(struct load *load)
     fprintf(stderr, "connected %d\n", load->opened);
 }
 
+/* Work until a moment, or until nobody is left to work. */
+static void work(struct load *load, uint64_t until)
+{
+    while (now_ns() < until && load->closed < load->opened)
+        turn(load);
+}
+
 /* Say hello on all connections, spread over the time that they think, and work on until a moment. */
 static void greet_all(struct load *load, uint64_t until)
 {
@@ -77,18 +84,15 @@ static void greet_all(struct load *load, uint64_t until)
         if (load->connections[i].stage == OPEN)
             say_hello(load, &load->connections[i]);
     }
-    while (now_ns() < until)
-        turn(load);
+    work(load, until);
 }
 
 static void measure(struct load *load, const char *event, double seconds)
 {
     fprintf(stderr, "%s\n", event);
     struct usage before = read_usage();
-    uint64_t until = now_ns() + seconds * NS;
     load->is_measuring = true;
-    while (now_ns() < until)
-        turn(load);
+    work(load, now_ns() + seconds * NS);
     load->is_measuring = false;
     print_report(load, &before);
 }

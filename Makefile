@@ -5,12 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := .setup
 FRONT_SOURCES := esbuild.mjs package-lock.json $(wildcard app/static/harness/*.js app/static/js/*.js)
+PEERS := .venv-bench
+LOAD_CLIENT := benchmarks/build/load
 # What a test run may be narrowed to: make test ARGS="-k pause".
 ARGS ?=
 SOAK_TESTS := $(wildcard tests/durability tests/abuse tests/unit/dispatcher)
+# What the benchmark may be narrowed to: make bench ONLY=dispatch, or how the names of the wanted rows begin.
+ONLY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast soak lint format lock browser clean
+.PHONY: help run test test-fast soak bench lint format lock browser compiler clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +32,9 @@ test-fast: $(SETUP)/dev $(SETUP)/front ## the quick tests that need neither a br
 soak: $(SETUP)/dev $(SETUP)/front ## run the tests of faults, abuse and schedules long and at full size, and print their figures
 	SOAK=1 $(BIN)/python -m pytest -p tests.soak_report $(SOAK_TESTS) $(ARGS)
 
+bench: $(SETUP)/dev $(SETUP)/front $(SETUP)/bench $(LOAD_CLIENT) ## measure the dispatcher; ONLY=dispatch is the short form
+	@$(BIN)/python -W ignore -m benchmarks $(ONLY) $(ARGS)
+
 lint: $(SETUP)/dev ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -42,6 +49,8 @@ lock: $(SETUP)/dev ## pin every package anew, with hashes and without hosts
 	  --no-emit-index-url --no-emit-find-links pyproject.toml --output-file requirements/app.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-emit-index-url --no-emit-find-links pyproject.toml --group dev --output-file requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-emit-index-url --no-emit-find-links requirements/bench.in --output-file requirements/bench.txt
 	npm install --package-lock-only --ignore-scripts
 
 browser: # the browser tests drive a Chromium: found, or installed when root
@@ -49,8 +58,13 @@ browser: # the browser tests drive a Chromium: found, or installed when root
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; \
 	else echo "The browser tests need Chromium. Type: sudo apt-get install chromium" >&2; exit 1; fi
 
+compiler: # the benchmark's load client is written in C: a compiler is found, or installed when root
+	@command -v cc >/dev/null || if [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq gcc libc6-dev; \
+	else echo "The load client needs a C compiler. Type: sudo apt-get install gcc libc6-dev" >&2; exit 1; fi
+
 clean: ## remove what the targets above made, but for the instance folder with its database
-	rm -rf $(VENV) $(SETUP) node_modules app/static/dist
+	rm -rf $(VENV) $(PEERS) $(SETUP) node_modules app/static/dist benchmarks/build
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -62,6 +76,15 @@ $(SETUP)/app: requirements/app.txt | $(BIN)/python
 $(SETUP)/dev: requirements/dev.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@mkdir -p $(SETUP) && touch $@ $(SETUP)/app
+
+$(SETUP)/bench: requirements/bench.txt | $(BIN)/python
+	$(PYTHON) -m venv --clear $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@mkdir -p $(SETUP) && touch $@
+
+$(LOAD_CLIENT): $(wildcard benchmarks/load/*.c benchmarks/load/*.h) | compiler
+	@mkdir -p $(@D)
+	cc -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Wpedantic -Wshadow -o $@ $(filter %.c,$^)
 
 $(SETUP)/node: package-lock.json package.json .npmrc
 	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error

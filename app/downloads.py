@@ -116,26 +116,33 @@ def iter_pages(connection: sa.Connection, campaign_id: int, *, wants_dataset: bo
     """Yield the values of the current run in dataset order, never more than PAGE_BYTES at once but for a larger one."""
     run = connection.scalar(sa.select(Schedule.run).where(Schedule.campaign_id == campaign_id))
     values = _Values(campaign_id, run or 0, wants_dataset)
-    after = -1
-    while sizes := connection.execute(values.select_sizes(after)).all():
-        for low, high in _part(sizes):
+    end = connection.execute(values.select_end()).scalar_one()
+    for first in range(0, end, PAGE_ROWS):
+        for low, high in _part(connection.execute(values.select_sizes(first)).all()):
             yield list(itertools.starmap(Entry, connection.execute(values.select(low, high)).all()))
             time.sleep(0)  # the web process serves others meanwhile
-        after = sizes[-1][0]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Values:
-    """The queries for the values of one run. They bound both tables, or PostgreSQL reads all datasets each time."""
+    """The queries for the values of one run.
+
+    They bound both tables from both sides: otherwise PostgreSQL reads all datasets each time, and before autovacuum has
+    analysed the results it reads and sorts all of those, too, for every page.
+    """
 
     campaign_id: int
     run: int
     wants_dataset: bool
 
-    def select_sizes(self, after: int) -> sa.Select[Any]:
-        """Select (position, bytes) of the next values, which does not read them."""
+    def select_end(self) -> sa.Select[Any]:
+        """Select the position after the last value's, or 0."""
+        return sa.select(sa.func.coalesce(sa.func.max(Result.position) + 1, 0)).where(*self._stored())
+
+    def select_sizes(self, first: int) -> sa.Select[Any]:
+        """Select (position, bytes) of the values in PAGE_ROWS positions, which does not read them."""
         query = sa.select(Result.position, sa.func.length(Result.data).label("size")).where(*self._stored())
-        query = query.where(Result.position > after).order_by(Result.position).limit(PAGE_ROWS)
+        query = query.where(Result.position.between(first, first + PAGE_ROWS - 1)).order_by(Result.position)
         if not self.wants_dataset:
             return query
         page = query.subquery()
@@ -161,6 +168,8 @@ class _Values:
 
 def _part(sizes: Sequence[Any]) -> Iterator[tuple[int, int]]:
     """Yield (first, last) positions of runs of (position, bytes) that have PAGE_BYTES at most, or are one value."""
+    if not sizes:
+        return
     low, total = sizes[0][0], 0
     last = low
     for position, size_bytes in sizes:

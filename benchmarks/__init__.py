@@ -1,0 +1,1 @@
+"""What `make bench` runs. docs/benchmarks.md says how, and what each row is."""

@@ -1,0 +1,1 @@
+"""What the dispatcher is compared with."""

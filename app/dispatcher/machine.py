@@ -74,7 +74,9 @@ class Dispatcher:
         Raises:
             ProtocolError: an answer names a lease that this connection never had (D4).
         """
-        member = self.members[member_id]
+        member = self.members.get(member_id)
+        if member is None:
+            return []  # it came back on another connection, and this one still said something
         campaign = member.campaign
         if member.is_parked:
             self._unpark(member)
@@ -91,7 +93,9 @@ class Dispatcher:
 
     def load_failed(self, member_id: int, error: ErrorReport, now: float) -> list[Decision]:
         """A member could not load the kernel: no dataset is to blame, and it gets none. Counted once a connection."""
-        member = self.members[member_id]
+        member = self.members.get(member_id)
+        if member is None:
+            return []
         self._unpark(member)
         member.want = 0
         leasing.return_leases(self, member, blame=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Protocol
 
 from app.budget import Budget
@@ -134,6 +135,22 @@ def _grant_spares(books: Books, member: Member, now: float) -> list[tuple[int, b
 # --- answers ---------------------------------------------------------------------------------------------------------
 
 
+def refuse_lies(member: Member, answers: Sequence[Answer]) -> None:
+    """Look at all lease numbers before any of them counts: of a batch with a lie in it nothing is settled or stored.
+
+    Raises:
+        ProtocolError: this connection was never issued one of them (D4).
+    """
+    if not member.batched:
+        if not member.leases:
+            raise ProtocolError("No dataset is waiting for an answer.")
+        return
+    issued = member.next_lease
+    for answer in answers:
+        if answer.lease is not None and answer.lease >= issued:
+            raise ProtocolError(f"Lease {answer.lease} was never issued on this connection.")
+
+
 def take_answer(books: Books, member: Member, answer: Answer, store: Store, now: float) -> None:
     """Settle one lease by its answer, adding to `store` what has to be written."""
     lease = _pop_lease(books, member, answer.lease)
@@ -166,13 +183,9 @@ def take_answer(books: Books, member: Member, answer: Answer, store: Store, now:
 
 def _pop_lease(books: Books, member: Member, number: int | None) -> Lease | None:
     if number is None:  # the classic dialect: its only one
-        if not member.leases:
-            raise ProtocolError("No dataset is waiting for an answer.")
         return member.leases.popitem()[1]
     lease = member.leases.pop(number, None)
     if lease is None:
-        if number >= member.next_lease:
-            raise ProtocolError(f"Lease {number} was never issued on this connection.")
         books.statistics.duplicates += 1
     return lease
 

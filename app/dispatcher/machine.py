@@ -81,6 +81,7 @@ class Dispatcher:
         if member.is_parked:
             self._unpark(member)
         member.want = 0
+        leasing.refuse_lies(member, answers)
         store = Store(member_id, want)
         for answer in answers:
             leasing.take_answer(self, member, answer, store, now)

@@ -76,6 +76,17 @@ def test_d4_a_lease_that_was_never_issued_breaks_the_protocol() -> None:
     assert raised.value.code is CloseCode.BROKEN_PROTOCOL
 
 
+def test_d4_of_a_batch_with_a_lie_in_it_nothing_counts_and_nothing_is_lost() -> None:
+    world = World(1)
+    world.join(1, batched=True)
+    world.batch(1, 1)
+    with pytest.raises(ProtocolError):
+        world.batch(1, 1, {0: Kind.RESULT, 7: Kind.RESULT})
+    world.leave(1)
+    world.join(2)
+    assert list(world.holding[2].values()) == [0]
+
+
 def test_d4_another_members_lease_number_means_nothing_here() -> None:
     world = World(10)
     for member in (1, 2):
@@ -84,6 +95,20 @@ def test_d4_another_members_lease_number_means_nothing_here() -> None:
     theirs = world.holding[2][0]
     world.batch(1, 0, {0: Kind.RESULT})
     assert (1, theirs) not in world.results
+
+
+def test_d4_what_a_connection_says_after_its_volunteer_came_back_on_another_one_is_not_heeded() -> None:
+    world = World(1)
+    world.join(1, batched=True)
+    world.batch(1, 1)
+    world.holding[2] = {}
+    world.act(
+        world.dispatcher.join(2, CAMPAIGN, volunteer=2, now=world.now, batched=True, takes_any=False, resumes=1)
+    )
+    world.batch(1, 1, {0: Kind.RESULT})
+    assert world.results == {}
+    world.batch(2, 1, {0: Kind.RESULT})
+    assert world.results == {(1, 0): ResultKind.VALUE}
 
 
 def test_a_classic_answer_without_a_dataset_breaks_the_protocol() -> None:

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Protocol
 
-from app.budget import Budget
 from app.dispatcher import spares
 from app.dispatcher.decisions import Store
+from app.dispatcher.holding import Holding
 from app.dispatcher.state import RETRY_ALONE_S, CampaignState, Held, HeldBlock, Lease, Member
 from app.errors import ProtocolError
 from app.protocol import Answer, ErrorReport, Kind
@@ -25,6 +25,7 @@ class Rules:
     Args:
         grace_s: seconds beyond its deadline before a dataset is given to another.
         block_max: most datasets to fetch at once.
+        block_max_bytes: about the most bytes that come of a fetch (D9).
         max_attempts: tries of a dataset, before it counts as failed (D6).
         max_losses: volunteers that may vanish over a dataset, before it counts as failed.
         max_held: datasets that one volunteer may hold.
@@ -35,6 +36,7 @@ class Rules:
 
     grace_s: float = 15.0
     block_max: int = 1024
+    block_max_bytes: int = 4 << 20
     max_attempts: int = 3
     max_losses: int = 10
     max_held: int = 1024
@@ -57,7 +59,7 @@ class Books(Protocol):
     """What leasing needs of the dispatcher."""
 
     rules: Rules
-    budget: Budget
+    holding: Holding
     peers: int
     campaigns: dict[int, CampaignState]
     statistics: Statistics
@@ -215,7 +217,7 @@ def _finish(
         store.finished_blocks.append((block.campaign, block.run, block.low))
         if block in campaign.blocks:
             campaign.blocks.discard(block)
-            books.budget.give(block.held_bytes)
+            books.holding.give(block.held_bytes)
 
 
 def _fail(books: Books, member: Member, lease: Lease, error: ErrorReport, store: Store, now: float) -> None:

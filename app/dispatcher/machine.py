@@ -8,6 +8,7 @@ from app.budget import Budget
 from app.dispatcher import endings, leasing, spares
 from app.dispatcher.decisions import Borrow, Decision, End, Fetch, Grant, Idle, Reassign, Release, Renew, Store
 from app.dispatcher.departures import Departures
+from app.dispatcher.holding import Holding
 from app.dispatcher.leasing import Rules, Statistics
 from app.dispatcher.placing import Placing
 from app.dispatcher.state import CampaignState, Member
@@ -28,7 +29,7 @@ class Dispatcher:
 
     def __init__(self, rules: Rules, budget: Budget | None = None) -> None:
         self.rules = rules
-        self.budget = budget or Budget(1 << 62)
+        self.holding = Holding(budget or Budget(1 << 62), rules.block_max_bytes)
         self.peers = 1  # live socket processes, this one included
         self.campaigns: dict[int, CampaignState] = {}
         self.members: dict[int, Member] = {}
@@ -147,10 +148,11 @@ class Dispatcher:
         if campaign is None:
             return [Release(campaign_id, run, [block.low])] if block else []
         campaign.fetching = False
+        self.holding.stop_expecting()
         if block is None:
             campaign.dry_until = now + DRY_S
         elif block.run == campaign.run:  # else a reset overtook it, and took its row away
-            self.budget.take(leasing.add_block(campaign, block))
+            self.holding.take(leasing.add_block(campaign, block))
         return self._feed(campaign, now)
 
     def borrowed(
@@ -258,9 +260,10 @@ class Dispatcher:
         # A block is on its way before the last one has gone; more than one ahead would only be held.
         if not campaign.waiting and (not rate or campaign.stock > min(rate // 2, self.rules.block_max)):
             return []
-        if not campaign.is_runnable or not campaign.members or self.budget.is_full:
+        if not campaign.is_runnable or not campaign.members or not self.holding.has_room:
             return []
         campaign.fetching = True
+        self.holding.expect()
         size = max(campaign.waiting_want, 2 * rate, 1)
         return [Fetch(campaign.id, campaign.run, min(size, self.rules.block_max))]
 
@@ -344,7 +347,7 @@ class Dispatcher:
 
     def _forget_stock(self, campaign: CampaignState) -> list[int]:
         lows, size = campaign.forget_stock()
-        self.budget.give(size)
+        self.holding.give(size)
         return lows
 
     def _release_unused(self, campaign: CampaignState, now: float) -> list[Decision]:

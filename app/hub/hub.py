@@ -313,6 +313,7 @@ def _rules(settings: Settings) -> Rules:
     return Rules(
         grace_s=settings.lease_grace_s,
         block_max=settings.block_max,
+        block_max_bytes=settings.block_max_bytes,
         max_attempts=settings.max_attempts,
         max_losses=settings.max_losses,
         max_held=settings.max_want,

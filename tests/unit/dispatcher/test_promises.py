@@ -102,9 +102,7 @@ def test_d4_what_a_connection_says_after_its_volunteer_came_back_on_another_one_
     world.join(1, batched=True)
     world.batch(1, 1)
     world.holding[2] = {}
-    world.act(
-        world.dispatcher.join(2, CAMPAIGN, volunteer=2, now=world.now, batched=True, takes_any=False, resumes=1)
-    )
+    world.act(world.dispatcher.join(2, CAMPAIGN, volunteer=2, now=world.now, batched=True, takes_any=False, resumes=1))
     world.batch(1, 1, {0: Kind.RESULT})
     assert world.results == {}
     world.batch(2, 1, {0: Kind.RESULT})

@@ -149,8 +149,11 @@ class Dispatcher:
             return [Release(campaign_id, run, [block.low])] if block else []
         campaign.fetching = False
         self.holding.stop_expecting()
+        is_void, campaign.fetch_is_void = campaign.fetch_is_void, False
         if block is None:
             campaign.dry_until = now + DRY_S
+        elif is_void:
+            return [Release(campaign_id, run, [block.low]), *self._feed(campaign, now)]
         elif block.run == campaign.run:  # else a reset overtook it, and took its row away
             self.holding.take(leasing.add_block(campaign, block))
         return self._feed(campaign, now)
@@ -191,6 +194,7 @@ class Dispatcher:
         """Forget everything not handed out: this process was declared dead, and others may hold it now."""
         for campaign in self.campaigns.values():
             self._forget_stock(campaign)
+            campaign.fetch_is_void = campaign.fetching
 
     def tick(self, now: float) -> list[Decision]:
         """Once a second: lapse leases, measure rates, look again for those who wait, let go of unused campaigns."""

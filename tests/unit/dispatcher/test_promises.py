@@ -340,6 +340,16 @@ def test_a_process_that_was_declared_dead_hands_out_nothing_it_held_and_still_re
     assert world.results == {(1, 0): ResultKind.VALUE}
 
 
+def test_a_block_that_was_on_its_way_when_the_process_was_declared_dead_is_given_back() -> None:
+    world = World(10, auto=False)
+    world.join(1)
+    block = world.take()
+    world.dispatcher.disown()
+    world.act(world.dispatcher.fetched(CAMPAIGN, 1, block, world.now))
+    assert world.holding[1] == {}
+    assert world.leased == {}
+
+
 def test_blocks_grow_with_the_rate_of_hand_outs_up_to_their_limit() -> None:
     world = World(200)
     world.join(1)

@@ -156,7 +156,7 @@ class Dispatcher:
             return [Release(campaign_id, run, [block.low]), *self._feed(campaign, now)]
         elif block.run == campaign.run:  # else a reset overtook it, and took its row away
             self.holding.take(leasing.add_block(campaign, block))
-        return self._feed(campaign, now)
+        return [*self._feed(campaign, now), *self._borrow(campaign, now)]
 
     def borrowed(
         self, campaign_id: int, run: int, datasets: Sequence[tuple[int, bytes, int]], now: float
@@ -206,7 +206,6 @@ class Dispatcher:
         for campaign in list(self.campaigns.values()):
             campaign.handed_out_last_second, campaign.handed_out = campaign.handed_out, 0
             decisions += self._feed(campaign, now)
-            decisions += self._borrow(campaign, now)
             decisions += self._release_unused(campaign, now)
         return decisions
 

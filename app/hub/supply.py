@@ -78,11 +78,15 @@ class Supply:
 
     def borrow(self, borrow: Borrow) -> None:
         """Read what other processes hold of a campaign without a result (D7)."""
-        found = self._database.read(
-            lambda connection: ledger.find_held_elsewhere(
-                connection, self._heart.process, borrow.campaign, borrow.run, borrow.datasets
+        try:
+            found = self._database.read(
+                lambda connection: ledger.find_held_elsewhere(
+                    connection, self._heart.process, borrow.campaign, borrow.run, borrow.datasets
+                )
             )
-        )
+        except UNAVAILABLE as error:
+            log.warning("what other processes hold could not be read: %s", error)
+            return
         self._act(self._dispatcher.borrowed(borrow.campaign, borrow.run, found, self._clock()))
 
     def release(self, release: Release) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from app.dispatcher import Borrow
 from app.errors import CloseCode, ProtocolError
 from app.protocol import ErrorReport, Kind
 from app.states import Generation, Intent, ResultKind
@@ -348,6 +349,18 @@ def test_a_block_that_was_on_its_way_when_the_process_was_declared_dead_is_given
     world.act(world.dispatcher.fetched(CAMPAIGN, 1, block, world.now))
     assert world.holding[1] == {}
     assert world.leased == {}
+
+
+def test_d7_whoever_waits_is_given_a_copy_of_what_another_process_holds_when_the_ledger_has_no_more() -> None:
+    world = World(1, rules=dataclasses.replace(RULES, max_spares=2))
+    world.cursor = 1  # another process took it
+    world.dispatcher.peers = 2
+    world.join(1)
+    assert world.borrows == [Borrow(CAMPAIGN, 1, 2)]
+    world.act(world.dispatcher.borrowed(CAMPAIGN, 1, [(0, b"0", 0)], world.now))
+    assert list(world.holding[1].values()) == [0]
+    world.answer(1)
+    assert world.results == {(1, 0): ResultKind.VALUE}
 
 
 def test_blocks_grow_with_the_rate_of_hand_outs_up_to_their_limit() -> None:

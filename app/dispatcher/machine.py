@@ -358,5 +358,4 @@ class Dispatcher:
         if in_use or now - campaign.left_at < self.rules.release_after_s:
             return []
         del self.campaigns[campaign.id]
-        lows = self._forget_stock(campaign)
-        return [Release(campaign.id, campaign.run, lows)] if lows else []
+        return [Release(campaign.id, campaign.run, self._forget_stock(campaign))]

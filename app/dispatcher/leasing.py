@@ -170,13 +170,13 @@ def take_answer(books: Books, member: Member, answer: Answer, store: Store, now:
         books.charge(block.campaign, min(claimed_s, elapsed_s))
     if not lease.lapsed:
         spares.end_copy(campaign, lease)
-    if held.answered:
-        books.statistics.duplicates += 1
-    elif answer.kind is Kind.RESULT or answer.kind is Kind.NOTHING:
+    if answer.kind is Kind.RESULT or answer.kind is Kind.NOTHING:
         kind = ResultKind.VALUE if answer.kind is Kind.RESULT else ResultKind.NOTHING
         elapsed_ms = int(elapsed_s * 1000)
         compute_ms = elapsed_ms if answer.compute_ms is None else min(answer.compute_ms, elapsed_ms)
         _finish(books, campaign, held, kind, answer.data, compute_ms, member.volunteer, store)
+    elif held.answered:
+        books.statistics.duplicates += 1
     elif answer.kind is Kind.ERROR:
         _fail(books, member, lease, answer.error or ErrorReport("Error", "", ""), store, now)
     elif not lease.lapsed and not held.copies:
@@ -202,16 +202,20 @@ def _finish(
     volunteer: int,
     store: Store,
 ) -> None:
-    held.answered = True
-    if held.copies:
-        spares.forget(campaign, held)
-    campaign.finished += 1
     block = held.block
     store.outcomes.append(
         Outcome(
             block.campaign, block.run, held.position, kind, data, compute_ms, volunteer, campaign.view.kernel_version
         )
     )
+    if held.answered:
+        # The ledger keeps the first that commits (D3), and that need not be the first that came: it may refuse one.
+        books.statistics.duplicates += 1
+        return
+    held.answered = True
+    if held.copies:
+        spares.forget(campaign, held)
+    campaign.finished += 1
     block.remaining -= 1
     if block.remaining == 0 and not block.borrowed:
         store.finished_blocks.append((block.campaign, block.run, block.low))

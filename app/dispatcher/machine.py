@@ -86,7 +86,8 @@ class Dispatcher:
         store = Store(member_id, want)
         for answer in answers:
             leasing.take_answer(self, member, answer, store, now)
-        if store.outcomes or store.failures or member.in_flight:
+        # An answer that was given before may still be on its way to the disk: nothing overtakes it (D2).
+        if answers or member.in_flight:
             member.in_flight += 1
             decisions: list[Decision] = [store]
         else:

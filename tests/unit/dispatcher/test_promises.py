@@ -54,6 +54,49 @@ def test_d2_a_classic_member_gets_its_next_dataset_only_after_the_commit() -> No
     assert world.held_positions() == [1]
 
 
+def test_d2_a_duplicate_is_acknowledged_no_earlier_than_the_answer_that_came_first() -> None:
+    world = World(1, auto=False)
+    for member in (1, 2):
+        world.join(member, batched=True)
+        world.batch(member, 1)
+        world.fetch()
+        world.tick(16)
+    world.batch(1, 0, {0: Kind.RESULT})
+    world.batch(2, 0, {0: Kind.RESULT})
+    assert world.replies == {1: 1, 2: 1}
+    world.commit()
+    assert world.replies == {1: 2, 2: 2}
+
+
+def test_d2_an_answer_said_again_on_a_new_connection_is_acknowledged_when_it_has_committed() -> None:
+    world = World(3, auto=False)
+    world.join(1, batched=True)
+    world.batch(1, 3)
+    world.fetch()
+    world.batch(1, 0, {0: Kind.RESULT})
+    world.leave(1)
+    world.holding[2] = {}
+    world.act(world.dispatcher.join(2, CAMPAIGN, volunteer=2, now=world.now, batched=True, resumes=1))
+    world.batch(2, 0, {0: Kind.RESULT})
+    assert world.replies == {1: 1}
+    world.commit()
+    assert world.replies == {1: 1, 2: 1}
+
+
+def test_d2_an_answer_counts_when_the_ledger_refused_the_one_before_it() -> None:
+    world = World(1, auto=False)
+    for member in (1, 2):
+        world.join(member, batched=True)
+        world.batch(member, 1)
+        world.fetch()
+        world.tick(16)
+    world.batch(1, 0, {0: Kind.RESULT})
+    world.batch(2, 0, {0: Kind.NOTHING})
+    world.commits.popleft()  # refused
+    world.commit()
+    assert world.results == {(1, 0): ResultKind.NOTHING}
+
+
 def test_every_batch_gets_exactly_one_reply_and_wants_of_overtaken_batches_do_not_add_up() -> None:
     world = World(100, auto=False)
     world.join(1, batched=True)

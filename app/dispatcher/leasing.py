@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Protocol
 
-from app.budget import Budget
 from app.dispatcher import spares
 from app.dispatcher.decisions import Store
+from app.dispatcher.holding import Holding
 from app.dispatcher.state import RETRY_ALONE_S, CampaignState, Held, HeldBlock, Lease, Member
 from app.errors import ProtocolError
 from app.protocol import Answer, ErrorReport, Kind
@@ -26,6 +27,7 @@ class Rules:
     Args:
         grace_s: seconds beyond its deadline before a dataset is given to another.
         block_max: most datasets to fetch at once.
+        block_max_bytes: about the most bytes that come of a fetch (D9).
         max_attempts: tries of a dataset, before it counts as failed (D6).
         max_losses: volunteers that may vanish over a dataset, before it counts as failed.
         max_held: datasets that one volunteer may hold.
@@ -36,6 +38,7 @@ class Rules:
 
     grace_s: float = 15.0
     block_max: int = 1024
+    block_max_bytes: int = 4 << 20
     max_attempts: int = 3
     max_losses: int = 10
     max_held: int = 1024
@@ -58,7 +61,7 @@ class Books(Protocol):
     """What leasing needs of the dispatcher."""
 
     rules: Rules
-    budget: Budget
+    holding: Holding
     peers: int
     campaigns: dict[int, CampaignState]
     statistics: Statistics
@@ -136,6 +139,22 @@ def _grant_spares(books: Books, member: Member, now: float) -> list[tuple[int, b
 # --- answers ---------------------------------------------------------------------------------------------------------
 
 
+def refuse_lies(member: Member, answers: Sequence[Answer]) -> None:
+    """Look at all lease numbers before any of them counts: of a batch with a lie in it nothing is settled or stored.
+
+    Raises:
+        ProtocolError: this connection was never issued one of them (D4).
+    """
+    if not member.batched:
+        if not member.leases:
+            raise ProtocolError("No dataset is waiting for an answer.")
+        return
+    issued = member.next_lease
+    for answer in answers:
+        if answer.lease is not None and answer.lease >= issued:
+            raise ProtocolError(f"Lease {answer.lease} was never issued on this connection.")
+
+
 def take_answer(books: Books, member: Member, answer: Answer, store: Store, now: float) -> None:
     """Settle one lease by its answer, adding to `store` what has to be written."""
     lease = _pop_lease(books, member, answer.lease)
@@ -152,12 +171,12 @@ def take_answer(books: Books, member: Member, answer: Answer, store: Store, now:
         books.charge(campaign.id, compute_ms / 1000)
     if not lease.lapsed:
         spares.end_copy(campaign, lease)
-    if held.answered:
-        books.statistics.duplicates += 1
-    elif answer.kind is Kind.RESULT:
+    if answer.kind is Kind.RESULT:
         _finish(books, campaign, held, store, VALUE, answer.data, compute_ms, member.volunteer)
     elif answer.kind is Kind.NOTHING:
         _finish(books, campaign, held, store, NOTHING, None, compute_ms, member.volunteer)
+    elif held.answered:
+        books.statistics.duplicates += 1
     elif answer.kind is Kind.ERROR:
         _fail(books, member, lease, answer.error or ErrorReport("Error", "", ""), store, now)
     elif not lease.lapsed and not held.copies:
@@ -166,13 +185,9 @@ def take_answer(books: Books, member: Member, answer: Answer, store: Store, now:
 
 def _pop_lease(books: Books, member: Member, number: int | None) -> Lease | None:
     if number is None:  # the classic dialect: its only one
-        if not member.leases:
-            raise ProtocolError("No dataset is waiting for an answer.")
         return member.leases.popitem()[1]
     lease = member.leases.pop(number, None)
     if lease is None:
-        if number >= member.next_lease:
-            raise ProtocolError(f"Lease {number} was never issued on this connection.")
         books.statistics.duplicates += 1
     return lease
 
@@ -187,19 +202,23 @@ def _finish(
     compute_ms: int,
     volunteer: int,
 ) -> None:
+    block = held.block
+    version = campaign.view.kernel_version
+    store.outcomes.append(Outcome(block.campaign, block.run, held.position, kind, data, compute_ms, volunteer, version))
+    if held.answered:
+        # The ledger keeps the first that commits (D3), and that need not be the first that came: it may refuse one.
+        books.statistics.duplicates += 1
+        return
     held.answered = True
     if held.copies:
         spares.forget(campaign, held)
     campaign.finished += 1
-    block = held.block
-    version = campaign.view.kernel_version
-    store.outcomes.append(Outcome(block.campaign, block.run, held.position, kind, data, compute_ms, volunteer, version))
     block.remaining -= 1
     if block.remaining == 0 and not block.borrowed:
         store.finished_blocks.append((block.campaign, block.run, block.low))
         if block in campaign.blocks:
             campaign.blocks.discard(block)
-            books.budget.give(block.held_bytes)
+            books.holding.give(block.held_bytes)
 
 
 def _fail(books: Books, member: Member, lease: Lease, error: ErrorReport, store: Store, now: float) -> None:

@@ -8,6 +8,7 @@ from app.budget import Budget
 from app.dispatcher import endings, leasing, spares
 from app.dispatcher.decisions import Borrow, Decision, End, Fetch, Grant, Idle, Reassign, Release, Renew, Store
 from app.dispatcher.departures import Departures
+from app.dispatcher.holding import Holding
 from app.dispatcher.leasing import Rules, Statistics
 from app.dispatcher.placing import Placing
 from app.dispatcher.state import CampaignState, Member
@@ -28,7 +29,7 @@ class Dispatcher:
 
     def __init__(self, rules: Rules, budget: Budget | None = None) -> None:
         self.rules = rules
-        self.budget = budget or Budget(1 << 62)
+        self.holding = Holding(budget or Budget(1 << 62), rules.block_max_bytes)
         self.peers = 1  # live socket processes, this one included
         self.campaigns: dict[int, CampaignState] = {}
         self.members: dict[int, Member] = {}
@@ -74,15 +75,19 @@ class Dispatcher:
         Raises:
             ProtocolError: an answer names a lease that this connection never had (D4).
         """
-        member = self.members[member_id]
+        member = self.members.get(member_id)
+        if member is None:
+            return []  # it came back on another connection, and this one still said something
         campaign = member.campaign
         if member.is_parked:
             self._unpark(member)
         member.want = 0
+        leasing.refuse_lies(member, answers)
         store = Store(member_id, want)
         for answer in answers:
             leasing.take_answer(self, member, answer, store, now)
-        if store.outcomes or store.failures or member.in_flight:
+        # An answer that was given before may still be on its way to the disk: nothing overtakes it (D2).
+        if answers or member.in_flight:
             member.in_flight += 1
             decisions: list[Decision] = [store]
         else:
@@ -91,7 +96,9 @@ class Dispatcher:
 
     def load_failed(self, member_id: int, error: ErrorReport, now: float) -> list[Decision]:
         """A member could not load the kernel: no dataset is to blame, and it gets none. Counted once a connection."""
-        member = self.members[member_id]
+        member = self.members.get(member_id)
+        if member is None:
+            return []
         self._unpark(member)
         member.want = 0
         leasing.return_leases(self, member, blame=False)
@@ -142,11 +149,15 @@ class Dispatcher:
         if campaign is None:
             return [Release(campaign_id, run, [block.low])] if block else []
         campaign.fetching = False
+        self.holding.stop_expecting()
+        is_void, campaign.fetch_is_void = campaign.fetch_is_void, False
         if block is None:
             campaign.dry_until = now + DRY_S
+        elif is_void:
+            return [Release(campaign_id, run, [block.low]), *self._feed(campaign, now)]
         elif block.run == campaign.run:  # else a reset overtook it, and took its row away
-            self.budget.take(leasing.add_block(campaign, block))
-        return self._feed(campaign, now)
+            self.holding.take(leasing.add_block(campaign, block))
+        return [*self._feed(campaign, now), *self._borrow(campaign, now)]
 
     def borrowed(
         self, campaign_id: int, run: int, datasets: Sequence[tuple[int, bytes, int]], now: float
@@ -184,6 +195,7 @@ class Dispatcher:
         """Forget everything not handed out: this process was declared dead, and others may hold it now."""
         for campaign in self.campaigns.values():
             self._forget_stock(campaign)
+            campaign.fetch_is_void = campaign.fetching
 
     def tick(self, now: float) -> list[Decision]:
         """Once a second: lapse leases, measure rates, look again for those who wait, let go of unused campaigns."""
@@ -195,7 +207,6 @@ class Dispatcher:
         for campaign in list(self.campaigns.values()):
             campaign.handed_out_last_second, campaign.handed_out = campaign.handed_out, 0
             decisions += self._feed(campaign, now)
-            decisions += self._borrow(campaign, now)
             decisions += self._release_unused(campaign, now)
         return decisions
 
@@ -253,9 +264,10 @@ class Dispatcher:
         # A block is on its way before the last one has gone; more than one ahead would only be held.
         if not campaign.waiting and (not rate or campaign.stock > min(rate // 2, self.rules.block_max)):
             return []
-        if not campaign.is_runnable or not campaign.members or self.budget.is_full:
+        if not campaign.is_runnable or not campaign.members or not self.holding.has_room:
             return []
         campaign.fetching = True
+        self.holding.expect()
         size = max(campaign.waiting_want, 2 * rate, 1)
         return [Fetch(campaign.id, campaign.run, min(size, self.rules.block_max))]
 
@@ -339,7 +351,7 @@ class Dispatcher:
 
     def _forget_stock(self, campaign: CampaignState) -> list[int]:
         lows, size = campaign.forget_stock()
-        self.budget.give(size)
+        self.holding.give(size)
         return lows
 
     def _release_unused(self, campaign: CampaignState, now: float) -> list[Decision]:
@@ -347,5 +359,4 @@ class Dispatcher:
         if in_use or now - campaign.left_at < self.rules.release_after_s:
             return []
         del self.campaigns[campaign.id]
-        lows = self._forget_stock(campaign)
-        return [Release(campaign.id, campaign.run, lows)] if lows else []
+        return [Release(campaign.id, campaign.run, self._forget_stock(campaign))]

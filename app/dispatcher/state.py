@@ -110,6 +110,7 @@ class CampaignState:
     borrowed: deque[Held] = dataclasses.field(default_factory=deque)  # of other processes' ranges, not handed out here
     borrowed_out: set[int] = dataclasses.field(default_factory=set)  # their positions while they are handed out here
     fetching: bool = False
+    fetch_is_void: bool = False  # it may have leased a block for the process that we are no longer
     dry_until: float = 0.0  # the ledger had nothing; not asked again before
     handed_out: int = 0
     handed_out_last_second: int = 0

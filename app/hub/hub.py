@@ -303,9 +303,11 @@ class Hub:
 
     def _refused(self, store: Store) -> None:
         self.budget.give(store.held_bytes)
-        for campaign_id in {outcome.campaign_id for outcome in store.outcomes}:
+        for campaign_id, run in {(outcome.campaign_id, outcome.run) for outcome in store.outcomes}:
             self.dispatcher.distrust(campaign_id)
             self.supply.doubt(campaign_id)
+            if campaign_id not in self.dispatcher.campaigns:
+                self._act([Release(campaign_id, run, [])])
         self._end(End(store.member, CloseCode.BROKEN_PROTOCOL, "This result cannot be stored."))
 
 
@@ -313,6 +315,7 @@ def _rules(settings: Settings) -> Rules:
     return Rules(
         grace_s=settings.lease_grace_s,
         block_max=settings.block_max,
+        block_max_bytes=settings.block_max_bytes,
         max_attempts=settings.max_attempts,
         max_losses=settings.max_losses,
         max_held=settings.max_want,

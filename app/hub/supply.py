@@ -51,26 +51,30 @@ class Supply:
         self._unsure: set[int] = set()  # campaigns whose last fetch may have committed without our hearing of it
 
     def doubt(self, campaign_id: int) -> None:
-        """Compare what we know that we hold of a campaign with the ledger at the next fetch."""
+        """Compare what we know that we hold of a campaign with the ledger at the next fetch, or when it is let go."""
         self._unsure.add(campaign_id)
 
     def fetch(self, fetch: Fetch) -> None:
         """Lease a block, and tell the dispatcher what came of it, whatever happens."""
         block = None
+        is_unsure = fetch.campaign in self._unsure
+        self._unsure.discard(fetch.campaign)  # a doubt that arises while this is under way is for the next fetch
         try:
             if self._may_lease() and not self._heart.is_doubtful:
-                block = self._database.write(lambda connection: self._take_block(connection, fetch))
-                self._unsure.discard(fetch.campaign)
+                block = self._database.write(lambda connection: self._take_block(connection, fetch, is_unsure))
+                is_unsure = False
         except UNAVAILABLE as error:
             log.warning("no datasets could be fetched, trying again: %s", error)
-            self.doubt(fetch.campaign)
+            is_unsure = True
         finally:
+            if is_unsure:
+                self.doubt(fetch.campaign)
             self._act(self._dispatcher.fetched(fetch.campaign, fetch.run, block, self._clock()))
 
-    def _take_block(self, connection: sa.Connection, fetch: Fetch) -> Block | None:
+    def _take_block(self, connection: sa.Connection, fetch: Fetch, is_unsure: bool) -> Block | None:
         process = self._heart.process
         campaign = self._dispatcher.campaigns.get(fetch.campaign)
-        if campaign is not None and fetch.campaign in self._unsure:
+        if campaign is not None and is_unsure:
             # The last one may have committed without our hearing of it: what we do not know that we hold is free.
             ledger.release_unknown(connection, process, fetch.campaign, fetch.run, campaign.known_lows)
         appetite = ledger.Appetite(fetch.datasets, self._settings.block_max_bytes, self._heart.peers)
@@ -78,21 +82,31 @@ class Supply:
 
     def borrow(self, borrow: Borrow) -> None:
         """Read what other processes hold of a campaign without a result (D7)."""
-        found = self._database.read(
-            lambda connection: ledger.find_held_elsewhere(
-                connection, self._heart.process, borrow.campaign, borrow.run, borrow.datasets
-            )
-        )
-        self._act(self._dispatcher.borrowed(borrow.campaign, borrow.run, found, self._clock()))
-
-    def release(self, release: Release) -> None:
-        """Give ranges back, however often it takes."""
         try:
-            self._database.write(
-                lambda connection: ledger.release(
-                    connection, self._heart.process, release.campaign, release.run, release.lows
+            found = self._database.read(
+                lambda connection: ledger.find_held_elsewhere(
+                    connection, self._heart.process, borrow.campaign, borrow.run, borrow.datasets
                 )
             )
         except UNAVAILABLE as error:
+            log.warning("what other processes hold could not be read: %s", error)
+            return
+        self._act(self._dispatcher.borrowed(borrow.campaign, borrow.run, found, self._clock()))
+
+    def release(self, release: Release) -> None:
+        """Give ranges back, however often it takes: with those of a campaign in doubt that nobody serves any more."""
+        if not release.lows and release.campaign not in self._unsure:
+            return
+        try:
+            self._database.write(lambda connection: self._release(connection, release))
+        except UNAVAILABLE as error:
             log.warning("ranges could not be given back, trying again: %s", error)
             gevent.spawn_later(RETRY_S, self.release, release)
+
+    def _release(self, connection: sa.Connection, release: Release) -> None:
+        process, campaign = self._heart.process, release.campaign
+        if release.lows:
+            ledger.release(connection, process, campaign, release.run, release.lows)
+        if campaign in self._unsure and campaign not in self._dispatcher.campaigns:
+            # It stays in doubt until the next fetch, should this not commit, or somebody ask for it meanwhile.
+            ledger.release_unknown(connection, process, campaign, release.run, [])

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from app.dispatcher import Borrow
 from app.errors import CloseCode, ProtocolError
 from app.protocol import ErrorReport, Kind
 from app.states import Generation, Intent, ResultKind
@@ -53,6 +54,49 @@ def test_d2_a_classic_member_gets_its_next_dataset_only_after_the_commit() -> No
     assert world.held_positions() == [1]
 
 
+def test_d2_a_duplicate_is_acknowledged_no_earlier_than_the_answer_that_came_first() -> None:
+    world = World(1, auto=False)
+    for member in (1, 2):
+        world.join(member, batched=True)
+        world.batch(member, 1)
+        world.fetch()
+        world.tick(16)
+    world.batch(1, 0, {0: Kind.RESULT})
+    world.batch(2, 0, {0: Kind.RESULT})
+    assert world.replies == {1: 1, 2: 1}
+    world.commit()
+    assert world.replies == {1: 2, 2: 2}
+
+
+def test_d2_an_answer_said_again_on_a_new_connection_is_acknowledged_when_it_has_committed() -> None:
+    world = World(3, auto=False)
+    world.join(1, batched=True)
+    world.batch(1, 3)
+    world.fetch()
+    world.batch(1, 0, {0: Kind.RESULT})
+    world.leave(1)
+    world.holding[2] = {}
+    world.act(world.dispatcher.join(2, CAMPAIGN, volunteer=2, now=world.now, batched=True, resumes=1))
+    world.batch(2, 0, {0: Kind.RESULT})
+    assert world.replies == {1: 1}
+    world.commit()
+    assert world.replies == {1: 1, 2: 1}
+
+
+def test_d2_an_answer_counts_when_the_ledger_refused_the_one_before_it() -> None:
+    world = World(1, auto=False)
+    for member in (1, 2):
+        world.join(member, batched=True)
+        world.batch(member, 1)
+        world.fetch()
+        world.tick(16)
+    world.batch(1, 0, {0: Kind.RESULT})
+    world.batch(2, 0, {0: Kind.NOTHING})
+    world.commits.popleft()  # refused
+    world.commit()
+    assert world.results == {(1, 0): ResultKind.NOTHING}
+
+
 def test_every_batch_gets_exactly_one_reply_and_wants_of_overtaken_batches_do_not_add_up() -> None:
     world = World(100, auto=False)
     world.join(1, batched=True)
@@ -76,6 +120,17 @@ def test_d4_a_lease_that_was_never_issued_breaks_the_protocol() -> None:
     assert raised.value.code is CloseCode.BROKEN_PROTOCOL
 
 
+def test_d4_of_a_batch_with_a_lie_in_it_nothing_counts_and_nothing_is_lost() -> None:
+    world = World(1)
+    world.join(1, batched=True)
+    world.batch(1, 1)
+    with pytest.raises(ProtocolError):
+        world.batch(1, 1, {0: Kind.RESULT, 7: Kind.RESULT})
+    world.leave(1)
+    world.join(2)
+    assert list(world.holding[2].values()) == [0]
+
+
 def test_d4_another_members_lease_number_means_nothing_here() -> None:
     world = World(10)
     for member in (1, 2):
@@ -84,6 +139,18 @@ def test_d4_another_members_lease_number_means_nothing_here() -> None:
     theirs = world.holding[2][0]
     world.batch(1, 0, {0: Kind.RESULT})
     assert (1, theirs) not in world.results
+
+
+def test_d4_what_a_connection_says_after_its_volunteer_came_back_on_another_one_is_not_heeded() -> None:
+    world = World(1)
+    world.join(1, batched=True)
+    world.batch(1, 1)
+    world.holding[2] = {}
+    world.act(world.dispatcher.join(2, CAMPAIGN, volunteer=2, now=world.now, batched=True, takes_any=False, resumes=1))
+    world.batch(1, 1, {0: Kind.RESULT})
+    assert world.results == {}
+    world.batch(2, 1, {0: Kind.RESULT})
+    assert world.results == {(1, 0): ResultKind.VALUE}
 
 
 def test_a_classic_answer_without_a_dataset_breaks_the_protocol() -> None:
@@ -314,6 +381,28 @@ def test_a_process_that_was_declared_dead_hands_out_nothing_it_held_and_still_re
     world.batch(1, 2)
     world.dispatcher.disown()
     world.batch(1, 0, {0: Kind.RESULT})
+    assert world.results == {(1, 0): ResultKind.VALUE}
+
+
+def test_a_block_that_was_on_its_way_when_the_process_was_declared_dead_is_given_back() -> None:
+    world = World(10, auto=False)
+    world.join(1)
+    block = world.take()
+    world.dispatcher.disown()
+    world.act(world.dispatcher.fetched(CAMPAIGN, 1, block, world.now))
+    assert world.holding[1] == {}
+    assert world.leased == {}
+
+
+def test_d7_whoever_waits_is_given_a_copy_of_what_another_process_holds_when_the_ledger_has_no_more() -> None:
+    world = World(1, rules=dataclasses.replace(RULES, max_spares=2))
+    world.cursor = 1  # another process took it
+    world.dispatcher.peers = 2
+    world.join(1)
+    assert world.borrows == [Borrow(CAMPAIGN, 1, 2)]
+    world.act(world.dispatcher.borrowed(CAMPAIGN, 1, [(0, b"0", 0)], world.now))
+    assert list(world.holding[1].values()) == [0]
+    world.answer(1)
     assert world.results == {(1, 0): ResultKind.VALUE}
 
 

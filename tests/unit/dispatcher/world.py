@@ -144,6 +144,10 @@ class World:
             block = self._take(fetch) if fetch.run == self.view.run else None
             self.act(self.dispatcher.fetched(fetch.campaign, fetch.run, block, self.now))
 
+    def take(self) -> Block | None:
+        """Let the oldest fetch's transaction commit, and tell nobody yet."""
+        return self._take(self.fetches.popleft())
+
     def commit(self) -> None:
         """Let everything put in so far commit, and be acknowledged."""
         stores, self.commits = list(self.commits), deque()

@@ -23,10 +23,13 @@ void add_latency(struct latencies *latencies, uint64_t ns)
 double find_latency_ms(const struct latencies *latencies, double share)
 {
     uint64_t wanted = share * latencies->count, seen = 0;
+    double longest_ms = latencies->longest_ns / 1e6;
     for (int i = 0; i < LATENCY_BUCKETS && latencies->count; i++) {
         seen += latencies->buckets[i];
-        if (seen > wanted || seen == latencies->count)
-            return (i + 1) * (LATENCY_BUCKET_NS / 1e6);
+        if (seen > wanted || seen == latencies->count) {
+            double end_ms = (i + 1) * (LATENCY_BUCKET_NS / 1e6);
+            return end_ms < longest_ms && i < LATENCY_BUCKETS - 1 ? end_ms : longest_ms;
+        }
     }
     return 0;
 }

@@ -11,7 +11,7 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -40,6 +40,9 @@ RETRIED_SQLSTATES = frozenset({"40P01", "40001"})
 # The database is away or overworked: what was to be done may be tried again. Not: what was asked is wrong.
 UNAVAILABLE = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, DatabaseBusy)
 WRITES = "manyhands_writes"  # the execution option that makes a transaction begin as a writer
+# A commit that takes no longer than this is no reason to go to another thread and back.
+QUICK_COMMIT_S = 0.001
+COMMITS_OFFLOADED = 64  # before it is looked whether commits have become quick
 
 
 def normalise_url(url: str) -> str:
@@ -67,7 +70,9 @@ def _set_pragmas(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> No
 
 def _begin(connection: sa.Connection) -> None:
     writes = connection.get_execution_options().get(WRITES, False)
-    _retry_while_busy(lambda: connection.exec_driver_sql("begin immediate" if writes else "begin"))
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    _retry_while_busy(lambda: driver.execute("begin immediate" if writes else "begin"))
 
 
 def _retry_while_busy(act: Callable[[], object]) -> None:
@@ -95,7 +100,7 @@ class Database:
     Args:
         url: SQLAlchemy address.
         offload: runs a function where it does not hold up this thread's other work and returns its result. The socket
-            process passes gevent's thread pool: SQLite's commit waits for the disk in C.
+            process passes gevent's thread pool: SQLite's commit waits for the disk in C, for as long as the disk takes.
         limit: makes a context that a read runs in and that ends it with DatabaseBusy when it takes too long. The
             socket process passes gevent's: a server that answers nothing must not hold up its volunteers.
         pool_size: connections kept open, PostgreSQL only.
@@ -115,6 +120,10 @@ class Database:
         self._readers = threading.BoundedSemaphore(pool_size + OVERFLOW - KEPT_FOR_WRITES)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._offload = offload if self.is_sqlite else None
+        self._commit_s = 0.0  # what the last one took that was not offloaded
+        self._offloaded = 0
+        self._writer: sa.Connection | None = None  # SQLite's
+        self._alone: sa.Connection | None = None  # PostgreSQL's
         self._writing: contextlib.AbstractContextManager[Any] = (
             threading.Lock() if self.is_sqlite else contextlib.nullcontext()
         )
@@ -122,16 +131,57 @@ class Database:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """Open a transaction that writes, commit it at the end, roll it back when an exception passes."""
-        with self._writing, self.engine.connect().execution_options(**{WRITES: True}) as connection:
-            connection.begin()
-            yield connection
-            self._commit(connection)
+        with self._writing:
+            connection = self._open_writer()
+            try:
+                connection.begin()
+                yield connection
+                self._commit(connection)
+            finally:
+                self._close_writer(connection)
+
+    def _open_writer(self) -> sa.Connection:
+        if self._writer is None:
+            connection = self.engine.connect().execution_options(**{WRITES: True})
+            if not self.is_sqlite:
+                return connection
+            # The one that writes keeps its connection: taking it out of the pool takes longer than a small transaction.
+            self._writer = connection
+        return self._writer
+
+    def _close_writer(self, connection: sa.Connection) -> None:
+        if connection is not self._writer:
+            connection.close()
+        elif connection.in_transaction():
+            connection.rollback()
 
     def _commit(self, connection: sa.Connection) -> None:
-        if self._offload is None:
-            connection.commit()
-        else:
+        if self._offload is not None and self._commit_s > QUICK_COMMIT_S and self._offloaded < COMMITS_OFFLOADED:
+            self._offloaded += 1
             self._offload(connection.commit)
+            return
+        began_at = time.perf_counter()
+        connection.commit()
+        self._commit_s, self._offloaded = time.perf_counter() - began_at, 0
+
+    def write_alone(self, work: Callable[[sa.Connection], T]) -> T:
+        """Run work that is a single statement and thus a transaction by itself: PostgreSQL is asked once, not thrice.
+
+        Always on the same connection. Any failure ends that connection, and the next call opens another.
+        """
+
+        def attempt() -> T:
+            if self._alone is None:
+                self._alone = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            try:
+                return work(self._alone)
+            except BaseException:
+                self._alone.invalidate()
+                self._alone.close()
+                self._alone = None
+                raise
+
+        return retry_deadlocks(attempt)
 
     def write(self, work: Callable[[sa.Connection], T]) -> T:
         """Run work in a transaction that writes, again when PostgreSQL chose it as a deadlock's victim."""
@@ -158,6 +208,10 @@ class Database:
 
     def dispose(self) -> None:
         """Close every connection."""
+        for connection in (self._writer, self._alone):
+            if connection is not None:
+                connection.close()
+        self._writer = self._alone = None
         self.engine.dispose()
 
 
@@ -179,6 +233,24 @@ def make_engine(url: str, pool_size: int = 5) -> sa.Engine:
     engine = sa.create_engine(normalise_url(url), **engine_options(url, pool_size))
     prepare_engine(engine)
     return engine
+
+
+def run_by_driver(connection: sa.Connection, statement: str, parameters: Sequence[object]) -> list[Any]:
+    """Run a statement by the driver alone and return its rows.
+
+    For the statements of which there are hundreds in a second: SQLAlchemy's way takes several times as long as SQLite.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: as SQLAlchemy would have raised.
+    """
+    driver: Any = connection.connection.driver_connection
+    error_class = connection.dialect.loaded_dbapi.Error
+    try:
+        rows: list[Any] = driver.execute(statement, parameters).fetchall()
+        return rows
+    except error_class as error:
+        raised = sa.exc.DBAPIError.instance(statement, None, error, error_class, dialect=connection.dialect)
+        raise raised from error
 
 
 def retry_deadlocks(attempt: Callable[[], T]) -> T:

@@ -105,11 +105,12 @@ class Writer:
 
     def _write(self, stores: Sequence[Store]) -> None:
         batch = self._merge(stores)
+        is_small = sum(store.held_bytes for store in stores) < ledger.BYTES_PER_INSERT
+        alone = batch.is_plain and is_small and not self._database.is_sqlite
+        write = self._database.write_alone if alone else self._database.write
         while batch:
             try:
-                self._database.write(
-                    lambda connection: ledger.store(connection, self._process(), batch, int(self._now() * 1000))
-                )
+                write(lambda connection: ledger.store(connection, self._process(), batch, int(self._now() * 1000)))
                 return
             except REFUSED:
                 raise

@@ -33,7 +33,7 @@ from app.ledger.leases import (
     release_unknown,
     take_block,
 )
-from app.ledger.outcomes import Batch, forget_old_results, store
+from app.ledger.outcomes import BYTES_PER_INSERT, Batch, forget_old_results, store
 from app.ledger.processes import bury_dead, bury_kind, count_alive, enter_process, leave_process, refresh_process
 from app.ledger.schedules import (
     close_schedule,
@@ -47,6 +47,7 @@ from app.ledger.schedules import (
 )
 
 __all__ = [
+    "BYTES_PER_INSERT",
     "Appetite",
     "Batch",
     "Retried",

@@ -109,7 +109,7 @@ def _take_fresh(
     connection.execute(_MOVE_CURSOR, {**key, "cursor": high})
     connection.execute(_ADD_LEASE, {**key, "low": low, "high": high, "process": process})
     datasets = connection.execute(_READ_RANGE, {"campaign": campaign_id, "low": low, "high": high})
-    return Block(campaign_id, run, low, high, [(position, data, 0) for position, data in datasets])
+    return Block(campaign_id, run, low, high, [tuple(row) for row in datasets.all()])
 
 
 def _block_size(remaining: int, average_bytes: float, appetite: Appetite) -> int:
@@ -169,7 +169,7 @@ _ADD_LEASE = sa.text(
     "insert into lease (campaign_id, run, low, high, process) values (:campaign, :run, :low, :high, :process)"
 )
 _READ_RANGE = sa.text(
-    "select position, data from dataset where campaign_id = :campaign and position >= :low and position < :high"
+    "select position, data, 0 from dataset where campaign_id = :campaign and position >= :low and position < :high"
     " order by position"
 )
 _READ_PENDING = sa.text(

@@ -9,10 +9,10 @@ import itertools
 import operator
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
+from app.database import run_by_driver
 from app.ledger.leases import drop_lease
 from app.ledger.schedules import pause_unloadable
 from app.models import KernelError
@@ -27,6 +27,8 @@ BYTES_PER_INSERT = 32 << 20
 # As in a row of Outcome, and at the end the date.
 COLUMNS = "campaign_id, run, position, kind, data, compute_ms, volunteer_id, kernel_version, date_added"
 COUNTERS = "value_count, nothing_count, failed_count, compute_ms, result_bytes"
+
+VALUE, NOTHING, FAILED = ResultKind.VALUE.value, ResultKind.NOTHING.value, ResultKind.FAILED.value
 
 Key = tuple[int, int, int]  # campaign, run, position
 _key = operator.itemgetter(0, 1, 2)
@@ -45,6 +47,12 @@ class Batch:
     def __bool__(self) -> bool:
         return bool(self.outcomes or self.failures or self.finished_blocks)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether PostgreSQL stores it by one statement."""
+        few = 0 < len(self.outcomes) <= ROWS_PER_INSERT
+        return few and not (self.failures or self.visitors or self.finished_blocks)
+
 
 def store(connection: sa.Connection, process: int, batch: Batch, now_ms: int) -> Stored:
     """Store a batch and move this process' counters by what was really new (D3: the first one committed wins)."""
@@ -60,16 +68,15 @@ def store(connection: sa.Connection, process: int, batch: Batch, now_ms: int) ->
 
 
 def _store_sqlite(connection: sa.Connection, process: int, rows: Sequence[Outcome], now_ms: int) -> int:
-    inserted: list[sa.Row[Any]] = []
+    inserted: list[tuple[int, ...]] = []
     for some in _cut_by_rows(rows):
         # One statement of many rows: executemany hands the interpreter lock over at every row, which beside a busy hub
         # costs fifteen times as much.
         parameters = (now_ms, *itertools.chain.from_iterable(some))
-        inserted += connection.exec_driver_sql(_sqlite_insert(len(some)), parameters).all()
-    new = rows if len(inserted) == len(rows) else _keep_first(rows, {tuple(row) for row in inserted})
-    for (campaign_id, run), outcomes in itertools.groupby(new, key=_run):
-        key = {"campaign": campaign_id, "run": run, "process": process}
-        connection.execute(_COUNT, {**key, **_sum_up(list(outcomes))})
+        inserted += run_by_driver(connection, _sqlite_insert(len(some)), parameters)
+    new = rows if len(inserted) == len(rows) else _keep_first(rows, set(inserted))
+    for run, outcomes in itertools.groupby(new, key=_run):
+        run_by_driver(connection, _COUNT, (*run, process, *_sum_up(list(outcomes))))
     return len(new)
 
 
@@ -102,15 +109,12 @@ def _keep_first(rows: Sequence[Outcome], inserted: set[tuple[int, ...]]) -> list
     return new
 
 
-def _sum_up(outcomes: Sequence[Outcome]) -> dict[str, int]:
-    kinds = Counter(outcome.kind for outcome in outcomes)
-    return {
-        "value_count": kinds[ResultKind.VALUE],
-        "nothing_count": kinds[ResultKind.NOTHING],
-        "failed_count": kinds[ResultKind.FAILED],
-        "compute_ms": sum(outcome.compute_ms for outcome in outcomes),
-        "result_bytes": sum(len(outcome.data) for outcome in outcomes if outcome.data is not None),
-    }
+def _sum_up(outcomes: Sequence[Outcome]) -> tuple[int, ...]:
+    """Return what is added to each of COUNTERS."""
+    kinds = Counter([outcome.kind for outcome in outcomes])
+    compute_ms = sum([outcome.compute_ms for outcome in outcomes])
+    result_bytes = sum([len(outcome.data) for outcome in outcomes if outcome.data is not None])
+    return kinds[VALUE], kinds[NOTHING], kinds[FAILED], compute_ms, result_bytes
 
 
 _ADD_UP = """
@@ -121,20 +125,15 @@ _ADD_UP = """
         compute_ms = progress.compute_ms + excluded.compute_ms,
         result_bytes = progress.result_bytes + excluded.result_bytes
 """
-_COUNT = sa.text(
-    f"""
-    insert into progress (campaign_id, run, process, {COUNTERS})
-    values (:campaign, :run, :process, :value_count, :nothing_count, :failed_count, :compute_ms, :result_bytes)
-    {_ADD_UP}
-    """
-)
+_COUNT = f"insert into progress (campaign_id, run, process, {COUNTERS}) values (?, ?, ?, ?, ?, ?, ?, ?) {_ADD_UP}"
 
 
 def _store_postgresql(connection: sa.Connection, process: int, rows: Sequence[Outcome], now_ms: int) -> int:
     new = 0
     for some in _cut_by_bytes(rows):
         columns = [list(column) for column in zip(*some, strict=True)]
-        new += connection.exec_driver_sql(_STORE_AND_COUNT, (now_ms, *columns, process)).scalar_one()
+        ((stored,),) = run_by_driver(connection, _STORE_AND_COUNT, (now_ms, *columns, process))
+        new += stored
     return new
 
 

@@ -43,7 +43,7 @@ class Batch:
     finished_blocks: list[Key] = dataclasses.field(default_factory=list)  # campaign, run, low
 
     def __bool__(self) -> bool:
-        return bool(self.outcomes or self.failures or self.finished_blocks)
+        return bool(self.outcomes or self.failures or self.finished_blocks or self.visitors)
 
 
 def store(connection: sa.Connection, process: int, batch: Batch, now_ms: int) -> Stored:

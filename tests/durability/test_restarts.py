@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
+import time
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from app.database import Database
 from tests.campaigns import make_campaign
@@ -35,6 +38,20 @@ def test_a_clean_restart_frees_every_dataset_that_clients_held(
         site.start("socket")
         acknowledged, code = finish(site.socket_url, campaign, lambda n: n * n)
     assert (sorted(acknowledged), code) == (list(range(5)), 1000)
+
+
+def test_a_process_that_nobody_is_connected_to_takes_its_leave_before_it_ends_however_slow_the_database_is(
+    tmp_path: Path, database_url: str, database: Database
+) -> None:
+    with run_site(tmp_path / "instance", database_url, "socket", **PATIENT) as site:
+        with database.transaction() as connection:
+            connection.execute(sa.text("update process set kind = kind"))  # its row is locked
+            site.signal("socket", signal.SIGTERM)
+            time.sleep(3)
+        assert site.terminate("socket") == 0
+    assert (
+        database.read(lambda connection: connection.execute(sa.text("select count(*) from process")).scalar_one()) == 0
+    )
 
 
 @pytest.mark.postgresql

@@ -25,6 +25,7 @@ control_socket_disable = True
 proc_name = f"manyhands-{surface}"
 forwarded_allow_ips = settings.trusted_proxies
 WATCH_S = 0.05
+STOP_LIMIT_S = graceful_timeout - 1
 
 
 def when_ready(server: Any) -> None:
@@ -44,7 +45,14 @@ def post_worker_init(worker: Any) -> None:
 
         hub = start_hub(worker.wsgi)
         _calm_garbage_collector()
-        gevent.spawn(_stop_with, worker, hub)
+        worker.hub_stopper = gevent.spawn(_stop_with, worker, hub)
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    """Let the hub take its leave: a worker that serves nobody would end before it has."""
+    stopper = getattr(worker, "hub_stopper", None)  # the arbiter calls this too, for a worker that died
+    if stopper is not None:
+        stopper.join(STOP_LIMIT_S)
 
 
 def _stop_with(worker: Any, hub: Any) -> None:

@@ -134,6 +134,10 @@ class Site:
         """Send a signal to a process and all its workers."""
         os.killpg(self._processes[name].pid, number)
 
+    def reload(self, name: str) -> None:
+        """Tell a gunicorn to replace its workers by new ones, as an operator does after a change of settings."""
+        self._processes[name].send_signal(signal.SIGHUP)
+
     def kill(self, name: str) -> None:
         """End a process as a power cut would."""
         self.signal(name, signal.SIGKILL)

@@ -45,7 +45,7 @@ class Batch:
     finished_blocks: list[Key] = dataclasses.field(default_factory=list)  # campaign, run, low
 
     def __bool__(self) -> bool:
-        return bool(self.outcomes or self.failures or self.finished_blocks)
+        return bool(self.outcomes or self.failures or self.finished_blocks or self.visitors)
 
     @property
     def is_plain(self) -> bool:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
+import time
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from app.database import Database
 from tests.campaigns import make_campaign
 from tests.durability.conftest import ENVIRON
 from tests.durability.crowd import Crowd, Habits
-from tests.durability.verdict import Record, count_leased, judge, record_verdict
+from tests.durability.verdict import Record, count_leased, judge, record_verdict, wait_for_burial
 from tests.processes import run_site
 from tests.scale import scaled
 from tests.volunteers import Classic, finish
@@ -37,6 +40,20 @@ def test_a_clean_restart_frees_every_dataset_that_clients_held(
     assert (sorted(acknowledged), code) == (list(range(5)), 1000)
 
 
+def test_a_process_that_nobody_is_connected_to_takes_its_leave_before_it_ends_however_slow_the_database_is(
+    tmp_path: Path, database_url: str, database: Database
+) -> None:
+    with run_site(tmp_path / "instance", database_url, "socket", **PATIENT) as site:
+        with database.transaction() as connection:
+            connection.execute(sa.text("update process set kind = kind"))  # its row is locked
+            site.signal("socket", signal.SIGTERM)
+            time.sleep(3)
+        assert site.terminate("socket") == 0
+    assert (
+        database.read(lambda connection: connection.execute(sa.text("select count(*) from process")).scalar_one()) == 0
+    )
+
+
 @pytest.mark.postgresql
 def test_two_socket_processes_are_restarted_in_turn_and_nothing_is_lost_or_done_twice(
     tmp_path: Path,
@@ -60,4 +77,32 @@ def test_two_socket_processes_are_restarted_in_turn_and_nothing_is_lost_or_done_
     assert count_leased(shared) == 0
     assert crowd.final_codes() == {1000: habits.clients}
     assert crowd.codes[1012] >= rounds * habits.clients
+    record_verdict(record_property, verdict, crowd)
+
+
+@pytest.mark.postgresql
+def test_the_two_workers_of_one_process_are_replaced_while_volunteers_work_and_nothing_is_lost(
+    tmp_path: Path,
+    shared_url: str,
+    shared: Database,
+    habits: Habits,
+    datasets: list[int],
+    record_property: Record,
+) -> None:
+    campaign, rounds = make_campaign(shared, datasets), scaled(2, 8)
+    paced = dataclasses.replace(habits, think_s=scaled(0.3, 0.5))
+    with run_site(tmp_path / "instance", shared_url, "socket", SOCKET_WORKERS="2", **PATIENT) as site:
+        with Crowd([site.socket_url], campaign, paced) as crowd:
+            for turn in range(rounds):
+                crowd.wait_for((turn + 1) * len(datasets) // (rounds + 2))
+                old = set(site.worker_pids("socket"))
+                site.reload("socket")
+                while old & set(site.worker_pids("socket")):
+                    time.sleep(0.05)
+            crowd.wait()
+        wait_for_burial(shared, alive=2)
+        verdict = judge(shared, campaign, [crowd])
+    assert count_leased(shared) == 0
+    assert crowd.final_codes() == {1000: habits.clients}
+    assert crowd.codes[1012] >= rounds * habits.clients / 2
     record_verdict(record_property, verdict, crowd)

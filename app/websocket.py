@@ -38,6 +38,7 @@ MAX_FRAGMENTS = 4096
 MAX_CONTROL_PER_SECOND = 500
 LOOK_AGAIN_S = 0.02
 ROOM_TIMEOUT_S = 10.0
+SILENT_SHARE = 4
 STALL_TIMEOUT_S = 60.0
 CLOSE_TIMEOUT_S = 5.0
 ABNORMAL, INVALID_TEXT, REFUSED, TOO_BIG, TRY_LATER = 1006, 1007, 1008, 1009, 1013
@@ -158,15 +159,15 @@ class WebSocket:
         gevent.sleep(PAUSE_S)
 
     def _read(self) -> None:
+        # Not recv of the socket, which tries first and fails nearly always: waiting first is fair, and cheaper.
+        if self._waits_since is None:
+            self._hub.wait(self._readable)
+        else:
+            self._wait_in_turn()
         if self._budget.used_bytes >= self._budget.scarce_bytes or self._waits_since is not None:
             self._wait_for_room()
         self._taken = 0
         try:
-            # Not recv of the socket, which tries first and fails nearly always: waiting first is fair, and cheaper.
-            if self._waits_since is None:
-                self._hub.wait(self._readable)
-            else:
-                self._wait_in_turn()
             data = os.read(self._fd, RECEIVE_BYTES)
         except BlockingIOError:
             return
@@ -180,9 +181,12 @@ class WebSocket:
         self._parse(data)
 
     def _wait_in_turn(self) -> None:
-        # Whoever has its turn at scarce memory and says nothing loses it, when `_wait_for_room` is next asked.
-        with gevent.Timeout(self._room_timeout_s, False):
+        # Others wait for this one to finish while memory is scarce: it may not keep its turn and say nothing.
+        with gevent.Timeout(self._room_timeout_s / SILENT_SHARE, False):
             self._hub.wait(self._readable)
+            return
+        if self._budget.is_scarce:
+            self._fail(TRY_LATER, NO_ROOM)
 
     def _parse(self, data: bytes) -> None:
         protocol = self._protocol
@@ -318,6 +322,9 @@ class WebSocket:
         self._write(b"".join(output))  # the sign for the end of the stream is b""
         self.is_open = self._may_send = False
         self._outbox.finish()
+        self._unparsed.clear()  # what follows is thrown away, and so is what had come of it
+        self._fragments = bytearray()
+        self._charge()
 
     # --- ending ------------------------------------------------------------------------------------------------------
 

@@ -19,15 +19,19 @@ import flask_sock
 from flask import Flask
 
 from app.budget import Budget
-from app.websocket import WebSocket
+from app.websocket import WebSocket, encode_binary
 from tests.processes import ROOT, find_free_port
 
 OPTIONS = "ECHO_OPTIONS"
 MAX_MESSAGE_BYTES = 1 << 20
+SHARED_FRAME = encode_binary(b"*" * (4 << 20))
 
 
 def make_app() -> Flask:
-    """Make the application that gunicorn serves. ECHO_OPTIONS: WebSocket's options as JSON, a budget as its bytes."""
+    """Make the application that gunicorn serves. ECHO_OPTIONS: WebSocket's options as JSON, a budget as its bytes.
+
+    Two texts are no messages: "abort" ends the connection at once, "shared" asks for SHARED_FRAME.
+    """
     options = {"max_message_bytes": MAX_MESSAGE_BYTES, **json.loads(os.environ.get(OPTIONS, "{}"))}
     budget = Budget(options.pop("budget", 1 << 40))
     live: list[WebSocket] = []
@@ -40,7 +44,10 @@ def make_app() -> Flask:
         live.append(socket)
         try:
             while (message := socket.receive()) != "abort":
-                socket.send(message)
+                if message == "shared":
+                    socket.send_shared(SHARED_FRAME)
+                else:
+                    socket.send(message)
             socket.abort()
         finally:
             socket.linger()

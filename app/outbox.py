@@ -40,7 +40,6 @@ class Outbox:
 
     __slots__ = (
         "_budget",
-        "_charged",
         "_is_cleared",
         "_is_draining",
         "_is_last",
@@ -50,6 +49,7 @@ class Outbox:
         "_stall_timeout_s",
         "_waiting",
         "moved_at",
+        "own_bytes",
         "size",
     )
 
@@ -60,7 +60,7 @@ class Outbox:
         self._max_bytes = max_bytes
         self._stall_timeout_s = stall_timeout_s
         self._waiting: deque[tuple[bytes | bytearray | memoryview, bool]] | None = None  # and whether it is shared
-        self._charged = 0
+        self.own_bytes = 0
         self._is_draining = self._is_cleared = self._is_last = False
         self.size = 0
         self.moved_at = 0.0
@@ -82,7 +82,7 @@ class Outbox:
     def _append(self, data: bytes | memoryview, is_shared: bool) -> None:
         assert self._waiting is not None
         if not is_shared:
-            self._charged += len(data)
+            self.own_bytes += len(data)
             self._budget.take(len(data))
         tail = self._waiting[-1] if self._waiting else (b"", True)
         if is_shared or len(data) > SMALL_BYTES:
@@ -101,8 +101,8 @@ class Outbox:
     def clear(self) -> None:
         """Forget everything, and take nothing more."""
         self._is_cleared = True
-        self._budget.give(self._charged)
-        self._charged = self.size = 0
+        self._budget.give(self.own_bytes)
+        self.own_bytes = self.size = 0
         self._waiting = None
 
     def _drain(self) -> None:
@@ -132,7 +132,7 @@ class Outbox:
     def _settle(self, sent: int, is_shared: bool) -> None:
         self.size -= sent
         if not is_shared:
-            self._charged -= sent
+            self.own_bytes -= sent
             self._budget.give(sent)
         # Taking what waits is as good a sign of life as an answer to a ping, which waits behind it.
         self.moved_at = self._owner.heard_at = time.monotonic()

@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket as stdsocket
-import struct
 import time
 from typing import Any, NoReturn
 
@@ -26,12 +25,18 @@ from websockets.protocol import SERVER, Protocol
 from websockets.server import ServerProtocol
 
 from app.budget import Budget
+from app.framing import PING_FRAME, encode_binary, encode_text, fit_reason
 from app.outbox import Outbox
+
+__all__ = ["WebSocket", "encode_binary", "encode_text"]
+
 
 # A frame of six bytes becomes three hundred in memory: little is parsed at a time, so that little can be blown up.
 RECEIVE_BYTES = 4096
 # What every connection may hold of unfinished messages without the budget hearing of it.
 FREE_BYTES = 16384
+# A client that leaves more of its answers than this is not heard before it has taken them.
+BACKLOG_BYTES = 1 << 20
 FRAMES_PER_TURN = 32
 PAUSE_S = 0.001
 MAX_FRAGMENTS = 4096
@@ -44,28 +49,6 @@ CLOSE_TIMEOUT_S = 5.0
 ABNORMAL, INVALID_TEXT, REFUSED, TOO_BIG, TRY_LATER = 1006, 1007, 1008, 1009, 1013
 NO_ROOM = "This server has no memory left for your message. Try again in a moment."
 CONT, TEXT, BINARY = Opcode.CONT, Opcode.TEXT, Opcode.BINARY
-# The header of a whole, unmasked frame (RFC 6455 section 5.2): FIN and opcode, then the length in one of three forms.
-FIN_TEXT, FIN_BINARY = 0x81, 0x82
-_SHORT = {first: [bytes((first, size)) for size in range(126)] for first in (FIN_TEXT, FIN_BINARY)}
-_pack_medium = struct.Struct("!BBH").pack
-_pack_long = struct.Struct("!BBQ").pack
-
-
-def encode_text(text: str) -> bytes:
-    """Return a text frame's bytes, ready to be sent to any number of connections."""
-    return _encode(FIN_TEXT, text.encode())
-
-
-def encode_binary(data: bytes) -> bytes:
-    """Return a binary frame's bytes."""
-    return _encode(FIN_BINARY, data)
-
-
-def _encode(first: int, data: bytes) -> bytes:
-    size = len(data)
-    if size < 126:
-        return _SHORT[first][size] + data
-    return (_pack_medium(first, 126, size) if size < 65536 else _pack_long(first, 127, size)) + data
 
 
 class WebSocket:
@@ -144,6 +127,8 @@ class WebSocket:
                 self._taken += 1
                 if self._taken > FRAMES_PER_TURN:
                     self._let_others()
+                if self._outbox.own_bytes > BACKLOG_BYTES:
+                    self._wait_until_taken()
                 message = self._assemble(self._frames.pop())
                 if message is not None:
                     return message
@@ -157,6 +142,11 @@ class WebSocket:
         # A greenlet that only yields comes back before the sockets of the others were looked at: it has to sleep.
         self._taken = 0
         gevent.sleep(PAUSE_S)
+
+    def _wait_until_taken(self) -> None:
+        # Who does not take its answers is not asked what else it wants; the outbox ends it when it takes nothing.
+        while self._outbox.own_bytes > BACKLOG_BYTES:
+            gevent.sleep(LOOK_AGAIN_S)
 
     def _read(self) -> None:
         # Not recv of the socket, which tries first and fails nearly always: waiting first is fair, and cheaper.
@@ -286,6 +276,11 @@ class WebSocket:
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
+    @property
+    def outbox_bytes(self) -> int:
+        """What the client has been sent and has not taken yet, without what is shared."""
+        return self._outbox.own_bytes
+
     def send(self, message: str | bytes) -> None:
         """Send one message; never blocks."""
         self.send_frames(encode_text(message) if isinstance(message, str) else encode_binary(message))
@@ -332,14 +327,14 @@ class WebSocket:
         """Ask whether the client is there; any answer moves `heard_at`."""
         if self._may_send:
             self.pinged_at = time.monotonic()
-            self._write(_PING)
+            self._write(PING_FRAME)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Begin to close: the reader then ends with ConnectionClosed when the client has answered, or by `abort`."""
         if self._may_send and self._farewell is None:
             self._may_send = False
             self.closing_at = time.monotonic()
-            self._protocol.send_close(code, _fit(reason))
+            self._protocol.send_close(code, fit_reason(reason))
             self._write(b"".join(self._protocol.data_to_send()))
 
     def linger(self) -> None:
@@ -379,11 +374,3 @@ class WebSocket:
         self.is_open = self._is_heard = self._may_send = False
         self._outbox.clear()
         self._charge()
-
-
-_PING = Frame(Opcode.PING, b"").serialize(mask=False)
-
-
-def _fit(reason: str) -> str:
-    # A close frame holds 123 bytes of reason (RFC 6455 section 5.5).
-    return reason.encode()[:123].decode(errors="ignore")

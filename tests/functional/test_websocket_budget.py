@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from app.budget import Budget
-from app.websocket import FREE_BYTES, NO_ROOM
+from app.websocket import BACKLOG_BYTES, FREE_BYTES, NO_ROOM
 from tests.echo import SHARED_FRAME, Echo, run_echo
 from tests.rawsocket import BINARY, CONT, PING, PONG, TEXT, RawFrame, RawSocket, encode, encode_close
 
@@ -132,13 +132,10 @@ def test_half_received_fragments_are_given_back(
     echo.wait_for(used_bytes=0)
 
 
-def fill_outbox(echo: Echo, client: RawSocket, count: int) -> None:
+def fill_outbox(echo: Echo, client: RawSocket) -> None:
     """Have the echo answer more than the kernel's buffers take, and read nothing of it."""
-    for _ in range(count):
-        client.send(encode(BINARY, b"*" * MEGABYTE))
-    give_up_at = time.monotonic() + 20
-    while not echo.state()["used_bytes"]:
-        assert time.monotonic() < give_up_at
+    client.send(encode(TEXT, b"shared") * 4 + encode(BINARY, b"*" * 300_000))
+    echo.wait_for(used_bytes=len(encode(BINARY, b"*" * 300_000, mask=None)))
 
 
 def close_and_read_on(client: RawSocket) -> None:
@@ -151,20 +148,32 @@ def be_aborted(client: RawSocket) -> None:
     client.send(encode(TEXT, b"abort"))
 
 
+def test_who_does_not_take_its_answers_is_not_asked_for_more(roomy: Echo) -> None:
+    with RawSocket(roomy.port) as client:
+        client.send(encode(TEXT, b"shared") * 4 + encode(BINARY, b"*" * 100_000) * 12)
+        client.socket.settimeout(0.5)
+        with contextlib.suppress(TimeoutError):
+            client.send(encode(BINARY, b"*" * 100_000) * 200)
+        used = roomy.state()["used_bytes"]
+        assert BACKLOG_BYTES < used < BACKLOG_BYTES + 300_000
+        client.socket.settimeout(20)
+        assert [len(client.receive().data) for _ in range(16)] == [4 * MEGABYTE] * 4 + [100_000] * 12
+
+
 @pytest.mark.parametrize(
     "way", [RawSocket.close, RawSocket.reset, close_and_read_on, be_aborted], ids=lambda way: way.__name__
 )
 def test_what_waits_in_an_outbox_is_given_back(roomy: Echo, way: Callable[[RawSocket], None]) -> None:
     with RawSocket(roomy.port) as client:
-        fill_outbox(roomy, client, 12)
+        fill_outbox(roomy, client)
         way(client)
         roomy.wait_for(connections=0, used_bytes=0)
 
 
 def test_what_waits_in_an_outbox_is_given_back_as_it_is_read(roomy: Echo) -> None:
     with RawSocket(roomy.port) as client:
-        fill_outbox(roomy, client, 12)
-        assert [len(client.receive().data) for _ in range(12)] == [MEGABYTE] * 12
+        fill_outbox(roomy, client)
+        assert [len(client.receive().data) for _ in range(5)] == [4 * MEGABYTE] * 4 + [300_000]
         roomy.wait_for(connections=1, used_bytes=0)
 
 
@@ -247,18 +256,16 @@ def test_when_memory_is_scarce_long_messages_are_finished_one_after_the_other(ec
 
 
 def test_when_memory_is_full_even_short_messages_wait_until_there_is_room(echo: Echo, client: RawSocket) -> None:
-    hog = RawSocket(echo.port)
-    for _ in range(20):
-        hog.socket.settimeout(0.2)
-        try:
-            hog.send(encode(BINARY, b"*" * (900 * KILOBYTE)))
-        except TimeoutError:
-            break
-    assert echo.state()["used_bytes"] >= BUDGET_BYTES
-    client.send(encode(TEXT, b"short"))
-    client.socket.settimeout(0.3)
-    with pytest.raises(TimeoutError):
-        client.receive()
-    hog.close()
+    with contextlib.ExitStack() as stack:
+        hogs = [stack.enter_context(RawSocket(echo.port)) for _ in range(3)]
+        for hog in hogs:
+            hog.send(encode(TEXT, b"shared") * 3 + encode(BINARY, b"*" * 10_000) * 75)
+        give_up_at = time.monotonic() + STALL_TIMEOUT_S
+        while echo.state()["used_bytes"] < BUDGET_BYTES:
+            assert time.monotonic() < give_up_at
+        client.send(encode(TEXT, b"short"))
+        client.socket.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            client.receive()
     client.socket.settimeout(20)
     assert client.receive() == RawFrame(TEXT, b"short")

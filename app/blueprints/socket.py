@@ -36,6 +36,7 @@ def start_hub(app: Flask) -> Hub:
     settings = app.extensions["settings"]
     offload = gevent.get_hub().threadpool.apply
     hub = Hub(settings, Database(settings.database_url, offload=offload, limit=limit_read))
+    app.config["SOCK_SERVER_OPTIONS"]["budget"] = hub.budget
     hub.start()
     app.extensions["hub"] = hub
     return hub

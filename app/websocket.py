@@ -31,14 +31,17 @@ from app.outbox import Outbox
 __all__ = ["WebSocket", "encode_binary", "encode_text"]
 
 
-# A frame of six bytes becomes three hundred in memory: little is parsed at a time, so that little can be blown up.
-RECEIVE_BYTES = 4096
+# A frame of six bytes becomes two hundred in memory, and takes as long to parse as one of a thousand: little is read at
+# a time, and less from who sends many small ones.
+RECEIVE_BYTES, CHATTY_BYTES = 4096, 1024
 # What every connection may hold of unfinished messages without the budget hearing of it.
 FREE_BYTES = 16384
 # A client that leaves more of its answers than this is not heard before it has taken them.
 BACKLOG_BYTES = 1 << 20
-FRAMES_PER_TURN = 32
-PAUSE_S = 0.001
+# A greenlet that only yields comes back before the sockets of the others were looked at: it has to sleep.
+FRAMES_PER_TURN, PAUSE_S = 32, 0.001
+# Whoever has kept the process busy for longer than a turn rests for so many times as long, at most for MAX_REST_S.
+TURN_S, REST_SHARE, MAX_REST_S = 0.001, 3, 0.05
 MAX_FRAGMENTS = 4096
 MAX_CONTROL_PER_SECOND = 500
 LOOK_AGAIN_S = 0.02
@@ -88,7 +91,9 @@ class WebSocket:
         self._charged = 0
         self._outbox = Outbox(self, self._socket, self._budget, outbox_max_bytes, stall_timeout_s)
         self._frames: list[Any] = []  # that came together, the next one at the end
+        self._receive_bytes = RECEIVE_BYTES
         self._taken = 0
+        self._turned_at = time.monotonic()
         self._farewell: list[bytes] | None = None
         self._control = 0
         self._control_since = 0.0
@@ -126,7 +131,7 @@ class WebSocket:
             while self._frames:
                 self._taken += 1
                 if self._taken > FRAMES_PER_TURN:
-                    self._let_others()
+                    self._rest(PAUSE_S)
                 if self._outbox.own_bytes > BACKLOG_BYTES:
                     self._wait_until_taken()
                 message = self._assemble(self._frames.pop())
@@ -138,10 +143,15 @@ class WebSocket:
                 raise ConnectionClosed(ABNORMAL, None)
             self._read()
 
-    def _let_others(self) -> None:
-        # A greenlet that only yields comes back before the sockets of the others were looked at: it has to sleep.
+    def _rest(self, pause_s: float) -> None:
+        gevent.sleep(pause_s)
         self._taken = 0
-        gevent.sleep(PAUSE_S)
+        self._turned_at = time.monotonic()
+
+    def let_others(self) -> None:
+        """Have a pause from a long piece of work for this connection, when the last one was a while ago."""
+        if time.monotonic() - self._turned_at > TURN_S:
+            self._rest(REST_SHARE * TURN_S)
 
     def _wait_until_taken(self) -> None:
         # Who does not take its answers is not asked what else it wants; the outbox ends it when it takes nothing.
@@ -149,6 +159,9 @@ class WebSocket:
             gevent.sleep(LOOK_AGAIN_S)
 
     def _read(self) -> None:
+        busy_s = time.monotonic() - self._turned_at
+        if busy_s > TURN_S:
+            self._rest(min(REST_SHARE * busy_s, MAX_REST_S))
         # Not recv of the socket, which tries first and fails nearly always: waiting first is fair, and cheaper.
         if self._waits_since is None:
             self._hub.wait(self._readable)
@@ -158,15 +171,16 @@ class WebSocket:
             self._wait_for_room()
         self._taken = 0
         try:
-            data = os.read(self._fd, RECEIVE_BYTES)
+            data = os.read(self._fd, self._receive_bytes)
         except BlockingIOError:
+            self._turned_at = time.monotonic()
             return
         except OSError:
             data = b""
         if not data or not self._is_heard:
             self._end_of_input()
             return
-        self.heard_at = time.monotonic()
+        self.heard_at = self._turned_at = time.monotonic()
         self.pinged_at = None
         self._parse(data)
 
@@ -184,6 +198,7 @@ class WebSocket:
         self._frames = frames = protocol.events_received()
         if len(frames) > 1:
             frames.reverse()
+            self._receive_bytes = RECEIVE_BYTES if len(frames) <= FRAMES_PER_TURN else CHATTY_BYTES
         if output := protocol.data_to_send():
             if protocol.eof_sent:
                 self._farewell = output  # goes out when what came before has been answered

@@ -112,11 +112,16 @@ class RawSocket:
         return RawFrame(first & 0x0F, self._take(size), bool(first & 0x80), first >> 4 & 7)
 
     def receive_close(self) -> RawFrame:
-        """Pass over everything until the server closes; then the connection must end."""
+        """Pass over everything until the server closes; then the connection must end, and not wait for our answer."""
+        frame = self.find_close()
+        self.expect_end()
+        return frame
+
+    def find_close(self) -> RawFrame:
+        """Pass over everything until the server closes. It may wait for our close frame then."""
         while True:
             frame = self.receive()
             if frame.opcode == CLOSE:
-                self.expect_end()
                 return frame
 
     def expect_end(self) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgpack
@@ -146,10 +146,12 @@ class Conversation:
     """One client's side of the protocol: feeds on its frames in order, gives messages.
 
     `receive` raises ProtocolError for a frame that is out of turn or cannot be read; the connection ends with its code.
+    A frame of many megabytes takes it a second: it calls `pause` every few milliseconds at least.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, pause: Callable[[], object] = lambda: None) -> None:
         self._limits = limits
+        self._pause = pause
         self._hello: Hello | None = None
         self._expects_result = False
 
@@ -159,7 +161,7 @@ class Conversation:
             self._hello = self._read_hello(frame)
             return self._hello
         if self._hello.batched:
-            return self._read_text(frame) if isinstance(frame, str) else parse_batch(frame, self._limits)
+            return self._read_text(frame) if isinstance(frame, str) else parse_batch(frame, self._limits, self._pause)
         return self._read_classic(frame)
 
     @staticmethod
@@ -173,7 +175,7 @@ class Conversation:
             if isinstance(frame, str):
                 raise ProtocolError("After r comes a binary frame with the result.")
             self._expects_result = False
-            return ClassicAnswer(_result_answer(None, None, frame, self._limits))
+            return ClassicAnswer(_result_answer(None, None, frame, self._limits, self._pause))
         if frame == ClientText.RESULT:
             self._expects_result = True
             return None
@@ -226,53 +228,64 @@ def _batched_hello(campaign_id: int, options: dict[str, Any]) -> Hello:
     )
 
 
-def parse_batch(frame: bytes, limits: Limits) -> Batch:
+def parse_batch(frame: bytes, limits: Limits, pause: Callable[[], object] = lambda: None) -> Batch:
     """Read ``[want, [[lease, kind, ms, payload?], …]]``; payloads are checked, and not decoded."""
     if len(frame) > limits.batch_bytes:
         raise ProtocolError(f"A batch may have {limits.batch_bytes:,} bytes, not {len(frame):,}.", CloseCode.TOO_BIG)
     try:
-        want, answers = _unpack_batch(frame)
-        parsed = [_parse_answer(answer, limits) for answer in answers]
+        want, answers = _unpack_batch(frame, pause)
+        paced = answers if len(answers) <= FEW_ANSWERS else _paced(answers, pause)
+        parsed = [_parse_answer(answer, limits, pause) for answer in paced]
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise ProtocolError("A binary frame must be msgpack [want, [[lease, kind, ms, payload?], …]].") from error
     return Batch(min(_integer(want, "want", 0, MAX_LEASE), limits.max_want), parsed)
 
 
-def _unpack_batch(frame: bytes) -> Sequence[Any]:
+def _unpack_batch(frame: bytes, pause: Callable[[], object]) -> Sequence[Any]:
     if len(frame) <= SMALL_BATCH_BYTES:
-        small: list[Any] = msgpack.unpackb(frame, **_SHAPE)
-        return small
+        want, answers = msgpack.unpackb(frame, **_SHAPE)
+        if type(answers) is not list:  # an empty map would do as well
+            raise ValueError("the answers are no array")
+        return want, answers
     # A byte of junk can become an object of sixty-four: a large frame is walked, so that only answers are made.
     unpacker = msgpack.Unpacker(max_buffer_size=len(frame), max_bin_len=len(frame), **_SHAPE)
     unpacker.feed(frame)
     if unpacker.read_array_header() != 2:
         raise ValueError("not a pair")
     want = unpacker.unpack()
-    answers = [_unpack_answer(unpacker) for _ in range(unpacker.read_array_header())]
+    answers = [_unpack_answer(unpacker, pause) for _ in range(unpacker.read_array_header())]
     if unpacker.tell() != len(frame):
         raise ValueError("bytes after the batch")
     return want, answers
 
 
-def _unpack_answer(unpacker: msgpack.Unpacker) -> list[Any]:
+def _unpack_answer(unpacker: msgpack.Unpacker, pause: Callable[[], object]) -> list[Any]:
+    pause()
     length = unpacker.read_array_header()
     if length not in (3, 4):
         raise ValueError("an answer has three or four parts")
     return [unpacker.unpack() for _ in range(length)]
 
 
+def _paced(answers: Sequence[Any], pause: Callable[[], object]) -> Iterator[Any]:
+    for answer in answers:
+        pause()
+        yield answer
+
+
+FEW_ANSWERS = 512
 SMALL_BATCH_BYTES = 65536
 _SHAPE: dict[str, int] = {"max_array_len": MAX_ANSWERS, "max_map_len": 0, "max_ext_len": 0, "max_str_len": 0}
 
 
-def _parse_answer(answer: list[Any], limits: Limits) -> Answer:
+def _parse_answer(answer: list[Any], limits: Limits, pause: Callable[[], object]) -> Answer:
     lease, kind, compute_ms, *payload = answer
     if type(lease) is not int or not 0 <= lease <= MAX_LEASE:
         raise ProtocolError(f"lease must be a whole number from 0 to {MAX_LEASE}.")
     if type(compute_ms) is not int or not 0 <= compute_ms <= MAX_COMPUTE_MS:
         compute_ms = min(_integer(compute_ms, "ms", 0, MAX_LEASE), MAX_COMPUTE_MS)
     if kind == RESULT:
-        return _result_answer(lease, compute_ms, _payload(payload), limits)
+        return _result_answer(lease, compute_ms, _payload(payload), limits, pause)
     if kind == Kind.ERROR:
         return Answer(lease, Kind.ERROR, compute_ms, error=_error_payload(_payload(payload)))
     if kind not in (Kind.NOTHING, Kind.GIVEN_BACK) or payload:
@@ -289,11 +302,13 @@ def _payload(payload: list[Any]) -> bytes:
     return payload[0]
 
 
-def _result_answer(lease: int | None, compute_ms: int | None, data: bytes, limits: Limits) -> Answer:
+def _result_answer(
+    lease: int | None, compute_ms: int | None, data: bytes, limits: Limits, pause: Callable[[], object]
+) -> Answer:
     if len(data) > limits.result_bytes:
         raise ProtocolError(f"A result may have {limits.result_bytes:,} bytes, not {len(data):,}.", CloseCode.TOO_BIG)
     try:
-        codec.check_value(data, max_bytes=limits.result_bytes)
+        codec.check_value(data, max_bytes=limits.result_bytes, pause=pause)
     except codec.InvalidValue as error:
         raise ProtocolError(f"A result must be one msgpack value: {error}") from error
     if codec.is_nil(data):

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [
-    {"errors", "settings", "codec", "states", "wording", "budget"},
+    {"errors", "settings", "codec", "states", "wording", "budget", "framing"},
     {"models", "protocol", "records"},
     {"database", "dispatcher", "migrate"},
     {
@@ -28,13 +28,13 @@ FLOORS = [
         "demo",
         "downloads",
     },
-    {"extensions", "security", "forms", "hub", "websocket", "background", "mailbox"},
+    {"extensions", "security", "forms", "hub", "outbox", "websocket", "background", "mailbox"},
     {"blueprints"},
     {"__init__", "__main__", "wsgi", "cli", "serving", "start"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 NO_FLASK = {room for floor in FLOORS[:4] for room in floor} | {"background"}
-PURE = {"budget", "protocol", "dispatcher", "codec", "records", "states"}
+PURE = {"budget", "framing", "protocol", "dispatcher", "codec", "records", "states"}
 IMPURE_MODULES = {"socket", "sqlalchemy", "time", "random", "threading", "gevent", "os", "datetime"}
 
 

@@ -14,6 +14,8 @@ from app.hub import Hub, Visit, limit_read
 from app.websocket import WebSocket
 
 AGENT_MAX = 300
+# A client that takes nothing of what it is sent for as long as so many unanswered pings is gone.
+STALL_PINGS = 3
 
 
 def init_app(app: Flask) -> None:
@@ -21,7 +23,10 @@ def init_app(app: Flask) -> None:
     settings = app.extensions["settings"]
     # flask-sock looks its server class up in its module; this is the one place that exchanges it.
     flask_sock.Server = WebSocket
-    app.config["SOCK_SERVER_OPTIONS"] = {"max_message_bytes": settings.batch_max_bytes}
+    app.config["SOCK_SERVER_OPTIONS"] = {
+        "max_message_bytes": settings.batch_max_bytes,
+        "stall_timeout_s": STALL_PINGS * settings.ping_timeout_s,
+    }
     sock = flask_sock.Sock(app)
     sock.route("/ws")(serve)
 
@@ -31,6 +36,7 @@ def start_hub(app: Flask) -> Hub:
     settings = app.extensions["settings"]
     offload = gevent.get_hub().threadpool.apply
     hub = Hub(settings, Database(settings.database_url, offload=offload, limit=limit_read))
+    app.config["SOCK_SERVER_OPTIONS"]["budget"] = hub.budget
     hub.start()
     app.extensions["hub"] = hub
     return hub

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgpack
 
 from app.codec.pieces import MAX_DEPTH, PIECE_BYTES, Close, Open, iter_pieces, unpack_small
@@ -12,6 +14,12 @@ NIL = b"\xc0"
 READER_DEPTH = 1024
 _NOT_CONTAINERS = bytes({*range(256)} - {*range(0x80, 0xA0), *range(0xDC, 0xE0)})
 _KEY_TYPES = (str, bytes)
+SKIP_BYTES, WALK_BYTES = 1 << 17, 1 << 13  # between two pauses
+Pause = Callable[[], object]
+
+
+def _go_on() -> None:
+    """Pause for nobody."""
 
 
 class InvalidValue(ManyhandsError):
@@ -40,11 +48,14 @@ def is_nil(data: bytes) -> bool:
     return data == NIL
 
 
-def check_value(data: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH) -> None:
+def check_value(data: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH, pause: Pause = _go_on) -> None:
     """Raise InvalidValue unless the bytes are exactly one msgpack value that every owner can read (C1).
 
     Refused: nothing, more than max_bytes, an incomplete value, bytes after its end, more than max_depth nested
     containers, text that is not UTF-8, map keys other than text and binary, malformed extension types.
+
+    Megabytes of tiny values take a second: `pause` is called every few milliseconds at least, so that whoever has a
+    clock can let others have a turn.
     """
     if len(data) > max_bytes:
         raise InvalidValue(f"it has {len(data):,} bytes; the limit is {max_bytes:,}")
@@ -52,47 +63,53 @@ def check_value(data: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH) -> N
         len(data) == SCALAR_BYTES[data[0]] or (data[0] == BIN8 and len(data) > 1 and len(data) == data[1] + 2)
     ):
         return  # a number or short binary, as most results are, needs no reader
-    # Before anything is unpacked: a header that declares 2³² elements makes the reader reserve room for them, once for
-    # each open container, so that few containers may be open.
-    if len(data) > max_depth and len(data.translate(None, _NOT_CONTAINERS)) > max_depth:
-        _check_depth(data, max_depth)
     try:
         if len(data) <= PIECE_BYTES:
+            # Before anything is unpacked: a header that declares 2³² elements makes the reader reserve room for them,
+            # once for each open container, so that few containers may be open.
+            if len(data) > max_depth and len(data.translate(None, _NOT_CONTAINERS)) > max_depth:
+                _check_structure(data, max_depth, pause)
             unpack_small(data)
         else:
-            _check_pieces(data)
-    except (ValueError, msgpack.UnpackException) as error:
-        raise InvalidValue(_explain(error)) from error
-
-
-def _check_depth(data: bytes, max_depth: int) -> None:
-    # Skipping makes no objects. The value is skipped inside of so many arrays that max_depth are left of the reader's.
-    outer = b"\x91" * (READER_DEPTH - max_depth)
-    unpacker = msgpack.Unpacker(max_buffer_size=len(outer) + len(data))
-    unpacker.feed(outer)
-    unpacker.feed(data)
-    try:
-        unpacker.skip()
+            _check_structure(data, max_depth, pause)
+            _check_keys(data, pause)
     except msgpack.StackError as error:
         raise InvalidValue(f"it is nested deeper than {max_depth} levels") from error
     except (ValueError, msgpack.UnpackException) as error:
         raise InvalidValue(_explain(error)) from error
 
 
-def _check_pieces(data: bytes) -> None:
-    unpacker = msgpack.Unpacker(max_buffer_size=len(data))
-    unpacker.feed(data)
-    unpacker.skip()
-    if unpacker.tell() != len(data):
+def _check_structure(data: bytes, max_depth: int, pause: Pause) -> None:
+    # Skipping makes no objects. The value is skipped inside of so many arrays that max_depth are left of the reader's.
+    outer = b"\x91" * (READER_DEPTH - max_depth)
+    unpacker = msgpack.Unpacker(max_buffer_size=len(outer) + len(data))
+    unpacker.feed(outer)
+    view = memoryview(data)
+    for at in range(0, len(data), SKIP_BYTES):
+        unpacker.feed(view[at : at + SKIP_BYTES])
+        if _skips(unpacker):
+            break
+        pause()
+    else:
+        raise msgpack.OutOfData
+    if unpacker.tell() != len(outer) + len(data):
         raise msgpack.ExtraData(None, b"")
-    del unpacker
-    _check_keys(data)
 
 
-def _check_keys(data: bytes) -> None:
+def _skips(unpacker: msgpack.Unpacker) -> bool:
+    """Skip what was fed; say whether the value has ended. The reader goes on where it was when it is fed more."""
+    try:
+        unpacker.skip()
+    except msgpack.OutOfData:
+        return False
+    return True
+
+
+def _check_keys(data: bytes, pause: Pause) -> None:
     # True for each open map; beside it how many of its keys and values have gone by.
     open_containers: list[list[int]] = [[False, 0]]
-    for piece in iter_pieces(data):
+    for piece in iter_pieces(data, WALK_BYTES):
+        pause()
         is_map, seen = top = open_containers[-1]
         if isinstance(piece, Close):
             open_containers.pop()

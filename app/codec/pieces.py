@@ -51,17 +51,17 @@ def _make_extension(code: int, data: bytes) -> Extension:
     return Extension(*msgpack.ExtType(code, data))  # refuses the codes that readers refuse
 
 
-def iter_pieces(data: bytes) -> Iterator[Piece]:
+def iter_pieces(data: bytes, piece_bytes: int = PIECE_BYTES) -> Iterator[Piece]:
     """Yield what a value consists of: runs of whole values, and the ends of containers too large for a run.
 
     A map's keys and values come as a flat run: key, value, key, value. Only a single text, binary or extension can
-    make a run larger than PIECE_BYTES allow. The value must have the structure of msgpack (skip it first).
+    make a run larger than piece_bytes allow. The value must have the structure of msgpack (skip it first).
 
     Raises:
         ValueError: a text is not UTF-8, a small map has a key that is neither text nor binary, an extension type is
             malformed.
     """
-    walk = _Walk(data)
+    walk = _Walk(data, piece_bytes)
     left = [1]
     while left:
         if left[-1] == 0:
@@ -81,8 +81,9 @@ def iter_pieces(data: bytes) -> Iterator[Piece]:
 class _Walk:
     """Where the reading is, and how many values the next piece is likely to hold."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, piece_bytes: int) -> None:
         self.view = memoryview(data)
+        self.piece_bytes = piece_bytes
         self.at = 0
         self.likely = 1
 
@@ -91,7 +92,7 @@ class _Walk:
         count = min(most, self.likely)
         while count > 1:
             try:
-                items = self._read(count, PIECE_BYTES)
+                items = self._read(count, self.piece_bytes)
             except (ValueError, msgpack.UnpackException):  # too many, or a bad one among them: found when alone
                 count //= 2
                 continue
@@ -102,7 +103,7 @@ class _Walk:
 
     def _take_one(self) -> tuple[Any, ...]:
         try:
-            return self._read(1, PIECE_BYTES)
+            return self._read(1, self.piece_bytes)
         except (ValueError, msgpack.UnpackException):
             if self._is_container():
                 return ()

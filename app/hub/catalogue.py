@@ -28,10 +28,13 @@ class Definition:
     kernel_frames: bytes = dataclasses.field(repr=False)
     static_frames: bytes = dataclasses.field(repr=False)
 
-    def frames(self, hello: Hello, run: int, limits: Limits, ticket: str, *, resumed: bool) -> bytes:
-        """Return what a volunteer is sent when it begins on this campaign, less what it has."""
+    def frames(self, hello: Hello, run: int, limits: Limits, ticket: str, *, resumed: bool) -> list[bytes]:
+        """Return what a volunteer is sent when it begins on this campaign, less what it has.
+
+        The first part is its own; the others are shared by everybody (D9).
+        """
         if not hello.batched:
-            return self.kernel_frames + self.static_frames
+            return [b"", self.kernel_frames, self.static_frames]
         info = CampaignInfo(
             id=self.campaign_id,
             name=self.name,
@@ -48,7 +51,7 @@ class Definition:
         )
         kernel = b"" if self.kernel_hash in hello.have else self.kernel_frames
         static = b"" if self.static_hash in hello.have else self.static_frames
-        return encode_text(info.encode()) + kernel + static
+        return [encode_text(info.encode()), kernel, static]
 
 
 class Catalogue:

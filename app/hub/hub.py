@@ -55,8 +55,6 @@ log = logging.getLogger(__name__)
 
 TICK_S = 1.0
 FLUSH_S = 10.0
-ROOM_POLL_S = 0.05
-ROOM_LIMIT_S = 10.0  # a message waits for memory so long; then its connection is sent away (D9)
 D_FRAME = encode_text(ServerText.DATASET)
 WAIT_FRAME = encode_text(ServerText.WAIT)
 
@@ -136,7 +134,7 @@ class Hub:
             socket.close(*refusal)
             socket.linger()
             return
-        conversation = Conversation(self.limits)
+        conversation = Conversation(self.limits, socket.let_others)
         connection = Connection(next(self._ids), socket, conversation, visit, volunteer=random.getrandbits(52))
         self._connections[connection.id] = connection
         self._addresses[visit.address] += 1
@@ -174,17 +172,7 @@ class Hub:
             if message is not None:
                 connection.frame_bytes = len(frame)
                 self._hear(connection, message)
-            if self.budget.is_full:
-                self._wait_for_room()
-            frame = receive()
-
-    def _wait_for_room(self) -> None:
-        """Read nothing more of this connection while memory is short (D9)."""
-        give_up_at = self.clock() + ROOM_LIMIT_S
-        while self.budget.is_full:
-            if self.clock() > give_up_at:
-                raise ProtocolError("This server has no memory left for you. Try again later.", CloseCode.TRY_LATER)
-            gevent.sleep(ROOM_POLL_S)
+            frame = receive()  # waits while the budget is full (D9)
 
     def _drop(self, connection: Connection) -> None:
         del self._connections[connection.id]

@@ -140,5 +140,7 @@ class Reception:
         member = self._dispatcher.members.get(connection.id)
         ticket = self._tickets.sign(connection.id)
         resumed = member is not None and member.has_resumed
-        frames = connection.definition.frames(connection.hello, run, self._limits, ticket, resumed=resumed)
-        connection.socket.send_frames(frames)
+        own, *shared = connection.definition.frames(connection.hello, run, self._limits, ticket, resumed=resumed)
+        connection.socket.send_frames(own)
+        for frames in filter(None, shared):
+            connection.socket.send_shared(frames)

@@ -124,12 +124,17 @@ def count_leased(database: Database) -> int:
 
 
 def wait_for_burial(database: Database, alive: int, timeout_s: float = 60.0) -> None:
-    """Wait until the ledger has no other process rows than those of so many that live."""
+    """Wait until the ledger has the rows of so many processes, each of which has given a sign of life since."""
     give_up_at = time.monotonic() + timeout_s
-    query = sa.text("select count(*) from process")
-    while (there := database.read(lambda connection: connection.execute(query).scalar_one())) != alive:
-        assert time.monotonic() < give_up_at, f"{there} processes instead of {alive}"
+    before = _read_signs(database)
+    while len(signs := _read_signs(database)) != alive or any(signs[id] <= before.get(id, 0) for id in signs):
+        assert time.monotonic() < give_up_at, f"{len(signs)} processes instead of {alive}"
         time.sleep(0.05)
+
+
+def _read_signs(database: Database) -> dict[int, int]:
+    rows = database.read(lambda connection: connection.execute(sa.text("select id, alive_until_ms from process")).all())
+    return {row.id: row.alive_until_ms for row in rows}
 
 
 Record = Callable[[str, object], None]

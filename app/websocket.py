@@ -199,7 +199,8 @@ class WebSocket:
     def _parse(self, data: bytes) -> None:
         protocol = self._protocol
         protocol.receive_data(data)
-        self._frames = frames = protocol.events_received()
+        frames: list[Any] = protocol.events_received()
+        self._frames = frames
         if len(frames) > 1:
             frames.reverse()
             self._receive_bytes = RECEIVE_BYTES if len(frames) <= FRAMES_PER_TURN else CHATTY_BYTES

@@ -89,6 +89,7 @@ class WebSocket:
         self._room_timeout_s = room_timeout_s
         self._waits_since: float | None = None  # for room in the budget, with a message that is half received
         self._charged = 0
+        self._lent = 0  # bytes of a long message that `receive` has given, until it is asked for the next one
         self._outbox = Outbox(self, self._socket, self._budget, outbox_max_bytes, stall_timeout_s)
         self._frames: list[Any] = []  # that came together, the next one at the end
         self._receive_bytes = RECEIVE_BYTES
@@ -127,6 +128,9 @@ class WebSocket:
         Raises:
             ConnectionClosed: the connection has ended, in whatever way.
         """
+        if self._lent:
+            self._lent = 0
+            self._charge()
         while True:
             while self._frames:
                 self._taken += 1
@@ -195,7 +199,8 @@ class WebSocket:
     def _parse(self, data: bytes) -> None:
         protocol = self._protocol
         protocol.receive_data(data)
-        self._frames = frames = protocol.events_received()
+        frames: list[Any] = protocol.events_received()
+        self._frames = frames
         if len(frames) > 1:
             frames.reverse()
             self._receive_bytes = RECEIVE_BYTES if len(frames) <= FRAMES_PER_TURN else CHATTY_BYTES
@@ -205,6 +210,8 @@ class WebSocket:
             else:
                 self._write(b"".join(output))
         if self._unparsed or self._charged:
+            if self._charged and frames:
+                self._lent = len(frames[-1].data)  # the long one that has come to its end, or a fragment of it
             self._charge()
 
     def _end_of_input(self) -> None:
@@ -228,7 +235,8 @@ class WebSocket:
         self._fragment_count += 1
         if self._fragment_count > MAX_FRAGMENTS:
             self._fail(TOO_BIG, f"a message in more than {MAX_FRAGMENTS} fragments")
-        message = None
+        message: str | bytes | None = None
+        self._lent = len(self._fragments) if frame.fin else 0
         if frame.fin:
             data, self._fragments, self._fragment_count = self._fragments, bytearray(), 0
             message = self._decode(data, self._fragments_are_text)
@@ -262,7 +270,7 @@ class WebSocket:
 
     def _charge(self) -> None:
         """Bring what the budget knows of this connection's unfinished message up to date."""
-        held = len(self._unparsed) + len(self._fragments) - FREE_BYTES if self._is_heard else 0
+        held = len(self._unparsed) + len(self._fragments) + self._lent - FREE_BYTES if self._is_heard else 0
         if held < 0:
             held = 0
         if held != self._charged:
@@ -334,6 +342,7 @@ class WebSocket:
         self._outbox.finish()
         self._unparsed.clear()  # what follows is thrown away, and so is what had come of it
         self._fragments = bytearray()
+        self._lent = 0
         self._charge()
 
     # --- ending ------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import flask_sock
+import gevent
 from flask import Flask
 
 from app.budget import Budget
@@ -24,13 +25,15 @@ from tests.processes import ROOT, find_free_port
 
 OPTIONS = "ECHO_OPTIONS"
 MAX_MESSAGE_BYTES = 1 << 20
+SLOW_S = 1.0
 SHARED_FRAME = encode_binary(b"*" * (4 << 20))
 
 
 def make_app() -> Flask:
     """Make the application that gunicorn serves. ECHO_OPTIONS: WebSocket's options as JSON, a budget as its bytes.
 
-    Two texts are no messages: "abort" ends the connection at once, "shared" asks for SHARED_FRAME.
+    Two texts are no messages: "abort" ends the connection at once, "shared" asks for SHARED_FRAME. A binary message
+    that begins with "slow" is answered after SLOW_S.
     """
     options = {"max_message_bytes": MAX_MESSAGE_BYTES, **json.loads(os.environ.get(OPTIONS, "{}"))}
     budget = Budget(options.pop("budget", 1 << 40))
@@ -47,6 +50,8 @@ def make_app() -> Flask:
                 if message == "shared":
                     socket.send_shared(SHARED_FRAME)
                 else:
+                    if message[:4] == b"slow":
+                        gevent.sleep(SLOW_S)
                     socket.send(message)
             socket.abort()
         finally:

@@ -172,6 +172,7 @@ class Hub:
             if message is not None:
                 connection.frame_bytes = len(frame)
                 self._hear(connection, message)
+            del frame, message  # what may be long is not kept until the next one comes
             frame = receive()  # waits while the budget is full (D9)
 
     def _drop(self, connection: Connection) -> None:

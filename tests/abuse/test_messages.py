@@ -112,8 +112,8 @@ def test_the_same_answer_again_and_again(abused_site: Site) -> None:
 
 
 TINY = {
-    "nils": b"\xdd" + (8 * MEGABYTE).to_bytes(4, "big") + b"\xc0" * (8 * MEGABYTE),
-    "maps": b"\xdd" + (2 * MEGABYTE).to_bytes(4, "big") + b"\x81\xa1a\xc0" * (2 * MEGABYTE),
+    "nils": b"\xdd" + (3 * MEGABYTE).to_bytes(4, "big") + b"\xc0" * (3 * MEGABYTE),
+    "maps": b"\xdd" + MEGABYTE.to_bytes(4, "big") + b"\x81\xa1a\xc0" * MEGABYTE,
 }
 
 

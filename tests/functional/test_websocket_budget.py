@@ -87,6 +87,19 @@ def test_what_is_half_received_is_counted_beyond_what_is_free(
         echo.wait_for(used_bytes=400 * KILOBYTE - FREE_BYTES)
 
 
+@pytest.mark.parametrize("parts", [1, 3])
+def test_a_long_message_is_counted_until_the_next_one_is_asked_for(echo: Echo, client: RawSocket, parts: int) -> None:
+    data = b"slow" + b"*" * (300 * KILOBYTE)
+    at = [len(data) * n // parts for n in range(parts + 1)]
+    for n in range(parts):
+        client.send(encode(BINARY if n == 0 else CONT, data[at[n] : at[n + 1]], fin=n == parts - 1))
+    echo.wait_for(used_bytes=len(data) - FREE_BYTES)
+    time.sleep(0.3)
+    assert echo.state()["used_bytes"] == len(data) - FREE_BYTES
+    assert client.receive() == RawFrame(BINARY, data)
+    echo.wait_for(used_bytes=0)
+
+
 def complete(client: RawSocket) -> None:
     client.send(b"*" * (300 * KILOBYTE))
     assert client.receive().opcode == BINARY

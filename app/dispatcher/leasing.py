@@ -214,11 +214,11 @@ def _finish(
         spares.forget(campaign, held)
     campaign.finished += 1
     block.remaining -= 1
-    if block.remaining == 0 and not block.borrowed:
+    # The row of a range that was forgotten is not ours to take away: the ledger may lack what it refused of it.
+    if block.remaining == 0 and block in campaign.blocks:
         store.finished_blocks.append((block.campaign, block.run, block.low))
-        if block in campaign.blocks:
-            campaign.blocks.discard(block)
-            books.holding.give(block.held_bytes)
+        campaign.blocks.discard(block)
+        books.holding.give(block.held_bytes)
 
 
 def _fail(books: Books, member: Member, lease: Lease, error: ErrorReport, store: Store, now: float) -> None:

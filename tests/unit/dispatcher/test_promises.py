@@ -464,3 +464,15 @@ def test_what_the_ledger_refused_is_leased_anew() -> None:
     world.dispatcher.distrust(CAMPAIGN)
     world.leave(1)
     assert world.dispatcher.campaigns[CAMPAIGN].known_lows == []
+
+
+def test_d8_the_row_of_a_range_whose_outcome_was_refused_is_not_taken_away_by_its_last_one() -> None:
+    world = World(2, auto=False)
+    world.join(1, batched=True, threads=2)
+    world.batch(1, 2)
+    world.fetch()
+    world.batch(1, 0, {0: Kind.RESULT})
+    world.commits.clear()  # refused
+    world.dispatcher.distrust(CAMPAIGN)
+    world.batch(1, 0, {1: Kind.RESULT})
+    assert [store.finished_blocks for store in world.commits] == [[]]

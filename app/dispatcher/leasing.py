@@ -232,9 +232,10 @@ def _fail(books: Books, member: Member, lease: Lease, error: ErrorReport, store:
         return
     held.failed_by = {*held.failed_by, member.volunteer}
     held.retry_at = now + RETRY_ALONE_S
-    # A lapsed one is among the pending, or others' already; one with another copy out is that copy's holder's to end.
-    if not lease.lapsed and not held.copies and held.block in campaign.blocks:
-        campaign.retries.append(held)
+    if lease.lapsed:
+        campaign.keep_from(held)
+    elif not held.copies:  # else it is for the holder of the other copy to end
+        campaign.put_back(held)
 
 
 def load_failure(member: Member, error: ErrorReport) -> Failure:

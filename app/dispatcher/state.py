@@ -195,8 +195,18 @@ class CampaignState:
 
     def put_back(self, held: Held) -> None:
         """Make a dataset pending again, before the others: it has waited longest. Unless others may hold it now."""
-        if not held.answered and held.block in self.blocks:
+        if held.answered or held.block not in self.blocks:
+            return
+        if held.failed_by:
+            self.retries.append(held)
+        else:
             self.pending.appendleft(held)
+
+    def keep_from(self, held: Held) -> None:
+        """Let a pending dataset that failed late, when its lease had lapsed, be tried by somebody else."""
+        if held in self.pending:
+            self.pending.remove(held)
+            self.retries.append(held)
 
     @property
     def known_lows(self) -> list[int]:

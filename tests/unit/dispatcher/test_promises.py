@@ -230,6 +230,29 @@ def test_d6_a_dataset_that_throws_is_tried_by_others_and_fails_at_the_third_atte
     assert world.failures == ["Error"] * 3
 
 
+def test_d6_a_dataset_that_threw_late_is_not_given_back_to_who_threw() -> None:
+    world = World(2)
+    world.join(1, batched=True, threads=1)
+    world.batch(1, 1)
+    world.tick(8)
+    world.batch(1, 1)
+    world.tick(8)
+    assert world.ended == {}
+    world.batch(1, 1, {0: Kind.ERROR})
+    assert list(world.holding[1].values()) == [1]
+
+
+def test_d6_a_dataset_that_threw_and_was_given_back_by_another_is_not_given_to_who_threw() -> None:
+    world = World(1)
+    for member in (1, 2):
+        world.join(member, batched=True)
+        world.batch(member, 1)
+    world.batch(1, 1, {0: Kind.ERROR})
+    assert list(world.holding[2].values()) == [0]
+    world.leave(2)
+    assert world.holding[1] == {}
+
+
 def test_d6_a_volunteer_alone_gets_its_failure_again_after_five_seconds() -> None:
     world = World(1)
     world.join(1)

@@ -231,8 +231,11 @@ class Dispatcher:
         if may_end and (ending := endings.find(member)) is not None:
             return decisions + self._end(member, ending)
         # What it got less than it wanted while there is more, it was not to get: it asks again with its next answers.
+        # So does one that holds all that it may: nothing is fetched for it.
         if member.want > 0 and (not granted or not campaign.has_stock):
-            decisions += self._park(member)
+            member.want = min(member.want, self.rules.max_held - len(member.leases))
+            if member.want > 0:
+                decisions += self._park(member)
         return decisions + self._refill(campaign, now)
 
     def _park(self, member: Member) -> list[Decision]:

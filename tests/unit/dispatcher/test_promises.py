@@ -467,6 +467,15 @@ def test_nobody_holds_more_than_the_limit_however_often_it_asks() -> None:
     assert len(world.holding[1]) == 10
 
 
+def test_d9_nothing_is_fetched_for_who_holds_all_that_it_may() -> None:
+    world = World(200, rules=dataclasses.replace(RULES, max_held=3))
+    world.join(1, batched=True, threads=3)
+    for _ in range(20):
+        world.batch(1, 64)
+        world.tick()
+    assert world.cursor < 64
+
+
 def test_an_answered_dataset_is_not_tried_again() -> None:
     world = World(1)
     world.join(1)

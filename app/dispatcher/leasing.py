@@ -232,6 +232,8 @@ def _fail(books: Books, member: Member, lease: Lease, error: ErrorReport, store:
         return
     held.failed_by = {*held.failed_by, member.volunteer}
     held.retry_at = now + RETRY_ALONE_S
+    if held.block.borrowed:
+        campaign.borrowed_failed.setdefault(held.position, set()).add(member.volunteer)
     if lease.lapsed:
         campaign.keep_from(held)
     elif not held.copies:  # else it is for the holder of the other copy to end

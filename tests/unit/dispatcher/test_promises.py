@@ -429,6 +429,20 @@ def test_d7_whoever_waits_is_given_a_copy_of_what_another_process_holds_when_the
     assert world.results == {(1, 0): ResultKind.VALUE}
 
 
+def test_d6_a_copy_of_another_process_dataset_is_not_given_again_to_who_failed_at_it() -> None:
+    world = World(1, rules=dataclasses.replace(RULES, max_spares=2))
+    world.cursor = 1  # another process took it
+    world.dispatcher.peers = 2
+    world.join(1)
+    for attempts in range(3):
+        world.act(world.dispatcher.borrowed(CAMPAIGN, 1, [(0, b"0", attempts)], world.now))
+        if world.holding[1]:
+            world.answer(1, Kind.ERROR)
+    assert world.failures == ["Error"]
+    world.join(2)
+    assert list(world.holding[2].values()) == [0]
+
+
 def test_blocks_grow_with_the_rate_of_hand_outs_up_to_their_limit() -> None:
     world = World(200)
     world.join(1)

@@ -224,8 +224,9 @@ class Dispatcher:
     def _serve(self, member: Member, now: float, is_reply: bool = False) -> list[Decision]:
         campaign = member.campaign
         decisions: list[Decision] = []
-        may_grant = member.want > 0 and campaign.is_runnable and not member.leaving and member.moving_to is None
-        granted = leasing.grant(self, member, now) if may_grant else []
+        if member.leaving or member.moving_to is not None:
+            member.want = 0
+        granted = leasing.grant(self, member, now) if member.want > 0 and campaign.is_runnable else []
         if granted or (is_reply and member.batched):
             decisions.append(Grant(member.id, granted, is_reply))
         may_end = campaign.is_closing or member.moving_to is not None

@@ -490,6 +490,17 @@ def test_d9_nothing_is_fetched_for_who_holds_all_that_it_may() -> None:
     assert world.cursor < 64
 
 
+def test_d9_nothing_is_fetched_for_who_was_sent_away() -> None:
+    world = World(10)
+    world.join(1, batched=True)
+    world.batch(1, 1)
+    world.tick(16)
+    assert world.ended == {1: CloseCode.TRY_LATER}
+    held = world.cursor
+    world.batch(1, 4)
+    assert world.cursor == held
+
+
 def test_an_answered_dataset_is_not_tried_again() -> None:
     world = World(1)
     world.join(1)

@@ -27,7 +27,6 @@ class Placing:
         if gainer is None:
             return None
         self._threads[gainer.campaign] += threads
-        self._working[gainer.campaign] += threads
         return gainer.campaign
 
     def choose_movers(self, members: Iterable[Member], pending: Mapping[int, int], now: float) -> list[Member]:
@@ -46,7 +45,9 @@ class Placing:
             return False
         gain = here.threads - targets[here.campaign] + targets[gainer.campaign] - gainer.threads
         has_nothing_here = not _is_busy(member) and here.campaign not in self.shares.pending
-        if gain <= member.threads and not has_nothing_here:
+        # One that needs somebody gets somebody, though a volunteer of many threads be more than it can use.
+        has_nobody_there = gainer.threads == 0 and (here.threads > member.threads or gainer.served_s <= here.served_s)
+        if gain <= member.threads and not has_nothing_here and not has_nobody_there:
             return False
         here.threads -= member.threads
         gainer.threads += member.threads
@@ -56,10 +57,13 @@ class Placing:
     def _find_gainer(
         self, claims: Iterable[Claim], targets: Mapping[int, float], other_than: int | None
     ) -> Claim | None:
-        """Return the campaign that lacks most of its due, of those with datasets that nobody holds or comes for."""
+        """Return the campaign that lacks most of its due, of those with datasets that nobody holds or comes for.
+
+        Those that have nobody come first.
+        """
         needy = [c for c in claims if c.campaign in self.shares.pending and c.threads < c.demand]
         needy = [c for c in needy if c.campaign != other_than]
-        return max(needy, key=lambda claim: targets[claim.campaign] - claim.threads, default=None)
+        return max(needy, key=lambda c: (c.threads == 0, targets[c.campaign] - c.threads), default=None)
 
     def _count(self, volunteers: Iterable[Member]) -> None:
         self._threads.clear()
@@ -68,7 +72,8 @@ class Placing:
             campaign = member.campaign.id if member.moving_to is None else member.moving_to
             self._threads[campaign] += member.threads
             self._threads[member.campaign.id] += 0
-            self._working[campaign] += member.threads if _is_busy(member) or member.moving_to is not None else 0
+            # Who is on the way there comes for what is pending: that need is not to be counted twice.
+            self._working[campaign] += member.threads if _is_busy(member) and member.moving_to is None else 0
 
     def _claims(self) -> list[Claim]:
         """Return the claims of all campaigns that need somebody, or have somebody who takes any."""

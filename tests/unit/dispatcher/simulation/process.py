@@ -241,11 +241,13 @@ class SocketProcess:
         if self.now - self._offered_at > OFFERS_KEPT_S:
             self.offer()
 
-    def offer(self) -> None:
+    def offer(self, *, only_news: bool = False) -> None:
         """Look which campaigns need volunteers who take any."""
         if self.ledger.is_reachable:
             self._offered_at = self.now
-            self._act(self.dispatcher.offered(self.ledger.find_offers(), self.now))
+            pending = self.ledger.find_offers()
+            if not only_news or pending.keys() != self.dispatcher.placing.shares.pending.keys():
+                self._act(self.dispatcher.offered(pending, self.now))
 
     # --- loops -------------------------------------------------------------------------------------------------------
 
@@ -254,7 +256,7 @@ class SocketProcess:
         self.dispatcher.peers = max(1, self.ledger.count_alive(self.now))
         self.promises.ticking(self)
         self._act(self.dispatcher.tick(self.now))
-        if any(tab.takes_any for tab in self.tabs.values()):
+        if self._serves_any():
             self.offer()
         self._lose_patience()
 
@@ -271,6 +273,11 @@ class SocketProcess:
         """Read what owners and other processes changed."""
         if self.ledger.is_reachable:
             self._act(self.dispatcher.looked([self.ledger.view(i) for i in self.dispatcher.campaigns], self.now))
+            if self._serves_any():
+                self.offer(only_news=True)
+
+    def _serves_any(self) -> bool:
+        return any(member.takes_any for member in self.dispatcher.members.values())
 
     def beat(self) -> None:
         """Give a sign of life, and end processes that give none."""

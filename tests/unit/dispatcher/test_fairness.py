@@ -8,18 +8,20 @@ from app.errors import CloseCode
 from tests.unit.dispatcher.fleet import LOAD_S, Fleet
 
 
-def test_d10_a_campaign_of_one_dataset_beside_a_huge_one_starts_within_a_second() -> None:
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("volunteers", [1, 5])
+def test_d10_a_campaign_of_one_dataset_beside_a_huge_one_starts_within_a_second(volunteers: int, threads: int) -> None:
     fleet = Fleet()
     fleet.open(1, 1_000_000)
-    for _ in range(5):
-        fleet.come(task_s=0.3)
+    for _ in range(volunteers):
+        fleet.come(task_s=0.3, threads=threads)
     fleet.run(10)
     fleet.open(2, 1)
-    fleet.run(10 + 1 + LOAD_S)
+    fleet.run(11)
     assert 2 in fleet.started_at
     fleet.run(20)
     assert 0 in fleet.ledger.schedules[2].results
-    assert fleet.moves <= 2 * 2
+    assert fleet.moves == 2  # there and back again
 
 
 def test_d10_a_volunteer_that_moves_hands_in_what_it_has_and_gets_no_more_before() -> None:
@@ -29,24 +31,20 @@ def test_d10_a_volunteer_that_moves_hands_in_what_it_has_and_gets_no_more_before
     fleet.run(4)
     fleet.open(2, 1)
     held = set(volunteer.held.values())
-    fleet.run(8)
+    fleet.run(16)
     assert held <= {(1, 1, position) for position in fleet.ledger.schedules[1].results}
-    assert 2 in fleet.started_at
+    assert fleet.started_at[2] <= 9.1 + 2 * LOAD_S  # what it held when the campaign came took it until then
 
 
 @pytest.mark.parametrize("task_s", [0.5, {1: 0.1, 2: 0.3, 3: 1.0}])
-@pytest.mark.parametrize("batched", [True, False])
-def test_d10_three_campaigns_share_twenty_volunteers_evenly_over_a_minute(
-    task_s: float | dict[int, float], batched: bool
-) -> None:
+def test_d10_three_campaigns_share_twenty_volunteers_evenly_over_a_minute(task_s: float | dict[int, float]) -> None:
     fleet = Fleet()
     for campaign in (1, 2, 3):
         fleet.open(campaign, 1_000_000)
     for _ in range(20):
-        fleet.come(task_s=task_s, batched=batched)
+        fleet.come(task_s=task_s)
     fleet.run(60)
     shares = [fleet.computed_s[campaign] for campaign in (1, 2, 3)]
-    print(batched, task_s, shares, sum(shares), fleet.moves)
     mean = sum(shares) / 3
     assert all(abs(share - mean) <= 0.05 * mean for share in shares), shares
 
@@ -58,9 +56,8 @@ def test_d10_sharing_leaves_volunteers_at_work() -> None:
     for _ in range(20):
         fleet.come(task_s=0.3)
     fleet.run(60)
-    print(fleet.moves, sum(fleet.computed_s.values()))
     assert sum(fleet.computed_s.values()) > 0.95 * 20 * 60
-    assert fleet.moves < 60
+    assert fleet.moves <= 2 * 20
 
 
 def test_d10_equal_campaigns_with_as_many_volunteers_each_move_nobody() -> None:
@@ -70,7 +67,6 @@ def test_d10_equal_campaigns_with_as_many_volunteers_each_move_nobody() -> None:
     for _ in range(6):
         fleet.come(task_s=0.3)
     fleet.run(60)
-    print(fleet.moves)
     assert fleet.moves <= 6
 
 

@@ -36,9 +36,11 @@ class Placing:
         self.shares.offer(pending, self._threads)
         claims = self._claims()
         targets = divide(claims, sum(self._threads.values()))
-        return [m for m in sorted(volunteers, key=_is_busy) if _may_move(m, now) and self._send(m, claims, targets)]
+        return [
+            m for m in sorted(volunteers, key=_is_busy) if _may_move(m, now) and self._send(m, claims, targets, now)
+        ]
 
-    def _send(self, member: Member, claims: list[Claim], targets: Mapping[int, float]) -> bool:
+    def _send(self, member: Member, claims: list[Claim], targets: Mapping[int, float], now: float) -> bool:
         here = next(claim for claim in claims if claim.campaign == member.campaign.id)
         gainer = self._find_gainer(claims, targets, here.campaign)
         if gainer is None:
@@ -46,7 +48,8 @@ class Placing:
         gain = here.threads - targets[here.campaign] + targets[gainer.campaign] - gainer.threads
         has_nothing_here = not _is_busy(member) and here.campaign not in self.shares.pending
         # One that needs somebody gets somebody, though a volunteer of many threads be more than it can use.
-        has_nobody_there = gainer.threads == 0 and (here.threads > member.threads or gainer.served_s <= here.served_s)
+        can_go = here.threads > member.threads or gainer.served_s <= here.served_s
+        has_nobody_there = gainer.threads == 0 and can_go and _has_stayed(member, now)
         if gain <= member.threads and not has_nothing_here and not has_nobody_there:
             return False
         here.threads -= member.threads
@@ -88,4 +91,8 @@ def _is_busy(member: Member) -> bool:
 def _may_move(member: Member, now: float) -> bool:
     if not member.batched or member.leaving or member.moving_to is not None:
         return False
-    return (member.is_parked and not _is_busy(member)) or now - member.came_at >= STAY_S
+    return (member.is_parked and not _is_busy(member)) or _has_stayed(member, now)
+
+
+def _has_stayed(member: Member, now: float) -> bool:
+    return now - member.came_at >= STAY_S

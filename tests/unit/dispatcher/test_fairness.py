@@ -14,7 +14,7 @@ def test_d10_a_campaign_of_one_dataset_beside_a_huge_one_starts_within_a_second(
     fleet = Fleet()
     fleet.open(1, 1_000_000)
     for _ in range(volunteers):
-        fleet.come(task_s=0.3, threads=threads)
+        fleet.come(task_s=0.2, threads=threads)
     fleet.run(10)
     fleet.open(2, 1)
     fleet.run(11)

@@ -214,7 +214,7 @@ class Ledger:
     def retry_failed(self, campaign: int) -> list[int]:
         """Make failed datasets pending again, each in exactly one range, with attempts anew; return their positions."""
         schedule = self.schedules[campaign]
-        failed = [p for p, outcome in schedule.results.items() if outcome.kind is ResultKind.FAILED]
+        failed = [p for p, outcome in schedule.results.items() if outcome.kind == ResultKind.FAILED]
         for position in failed:
             del schedule.results[position]
             schedule.errors.pop(position, None)

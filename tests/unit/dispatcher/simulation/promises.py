@@ -129,7 +129,7 @@ class Promises:
         """A transaction is about to hold these: D4, D6."""
         for store in stores:
             for outcome in store.outcomes:
-                if outcome.kind is ResultKind.FAILED:
+                if outcome.kind == ResultKind.FAILED:
                     self._check_failed(outcome)
                 else:
                     self._check_answer(outcome)

@@ -47,6 +47,9 @@ def answer(world: World) -> str:
         tab.answer(kind, poisoned=poisoned)
         return f"tab {tab.id} answers {kind.name}{' (poison)' if poisoned else ''}"
     answers = {lease: _roll_kind(world, batched=True) for lease in list(tab.held) if dice.random() < 0.6}
+    if tab.again and dice.random() < 0.8:
+        answers |= tab.again
+        tab.again = {}
     if tab.answered and dice.random() < 0.1:
         lease = dice.choice(list(tab.answered))
         answers[lease] = _roll_kind(world, batched=True)  # answered twice, perhaps otherwise

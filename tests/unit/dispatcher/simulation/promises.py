@@ -189,7 +189,7 @@ class Promises:
         assert dispatcher.members.keys() <= process.tabs.keys(), "D5: a connection that is gone holds on"
         live: dict[Held, list[Lease]] = {}
         for member in dispatcher.members.values():
-            _check_member(member, process.now)
+            _check_member(member, dispatcher.rules.max_held)
             for lease in member.leases.values():
                 if not lease.lapsed:
                     live.setdefault(lease.held, []).append(lease)
@@ -213,7 +213,11 @@ def _check_spare(process: SocketProcess, campaign: CampaignState, held: Held, li
     assert len(live) <= 1, "D7: copied twice"
 
 
-def _check_member(member: Member, now: float) -> None:
+def _check_member(member: Member, max_held: int) -> None:
+    held = [lease for lease in member.leases.values() if not lease.is_spare]
+    assert len(held) <= max_held, "D9: it holds more than it may"
+    if not member.takes_any:
+        assert all(lease.held.block.campaign == member.campaign.id for lease in held), "D4: of another campaign"
     deadlines = [lease.deadline for lease in member.leases.values()]
     assert deadlines == sorted(deadlines), "D5: a later lease lapses earlier"
     assert all(number < member.next_lease for number in member.leases), "D4: a number that was not issued"
@@ -233,6 +237,8 @@ def _check_campaign(campaign: CampaignState, live: dict[Held, list[Lease]], max_
     assert len(unanswered) == len(campaign.out) + len(campaign.copied), "D8: out and copied"
     spares = sum(lease.is_spare for leases in mine.values() for lease in leases)
     assert spares == campaign.spares_out <= max_spares, "D7: spares are miscounted, or too many"
+    borrowed = [held.position for held in unanswered if held.block.borrowed]
+    assert len(borrowed) == len(set(borrowed)), "D7: borrowed twice"
     stock = [held for held in (*campaign.pending, *campaign.retries) if not held.answered]
     places = Counter(held.block for held in (*stock, *unanswered))
     positions = [held.position for held in (*stock, *unanswered) if held.block in campaign.blocks]

@@ -21,6 +21,7 @@ ERROR = ErrorReport("Error", "thrown", "")
 class Sent:
     """What one message answered, until it is acknowledged."""
 
+    answers: dict[int, Kind] = dataclasses.field(default_factory=dict)
     keys: list[Key] = dataclasses.field(default_factory=list)  # results that were ours to give
     is_poisoned: bool = False
 
@@ -41,7 +42,8 @@ class Tab:
         self.next_lease = 0
         self.sent: deque[Sent] = deque()
         self.closed: CloseCode | None = None  # the server closed; the connection is over when it has dropped
-        self.grants = 0
+        self.again: dict[int, Kind] = {}  # said on an earlier connection, and not acknowledged there
+        self.credit = 0 if batched else 1
         self.has_asked = False
 
     # What it is sent.
@@ -54,7 +56,8 @@ class Tab:
             while self.sent:  # the next dataset is the acknowledgement
                 self.process.promises.acknowledged(self, self.sent.popleft())
             self.held.clear()
-        self.grants += len(grant.datasets)
+        self.credit -= len(grant.datasets)
+        assert self.credit >= 0, "D1: more than it wanted"
         for lease, data in grant.datasets:
             self.held[lease] = self.process.promises.granted(self.process, self, lease, data)
             self.next_lease = max(self.next_lease, lease + 1)
@@ -67,12 +70,17 @@ class Tab:
         """The server closes the connection."""
         if self.closed is None:
             self.closed = code
+            if code is CloseCode.DONE:
+                assert not (self.batched and self.sent), "D2: closed before its answers were acknowledged"
+                while self.sent:
+                    self.process.promises.acknowledged(self, self.sent.popleft())
 
     # What it sends.
 
     def send(self, want: int, answers: dict[int, Kind], *, poisoned: bool = False) -> None:
         """Send a batch. Answers to leases that it does not hold are lies, or said twice."""
-        sent, parsed = Sent(is_poisoned=poisoned), []
+        sent, parsed = Sent(dict(answers), is_poisoned=poisoned), []
+        self.credit = want
         for lease, kind in answers.items():
             if lease in self.held:
                 self.answered[lease] = (self.held.pop(lease), kind)
@@ -84,6 +92,7 @@ class Tab:
     def answer(self, kind: Kind, *, poisoned: bool = False) -> None:
         """Answer the classic dialect's only dataset; without one that is a lie."""
         sent = Sent(is_poisoned=poisoned)
+        self.credit = 1
         key = self.held.popitem()[1] if self.held else None
         answer = self._answer(None, kind, key and (key, kind), sent)
         self.sent.append(sent)
@@ -132,3 +141,5 @@ class Tab:
         """Hear whether the ticket of an earlier connection was taken: then its leases are this one's."""
         if old is not None and self.process.dispatcher.members[self.id].has_resumed:
             self.held, self.answered, self.next_lease = dict(old.held), dict(old.answered), old.next_lease
+            for sent in old.sent:
+                self.again.update({lease: kind for lease, kind in sent.answers.items() if lease in self.answered})

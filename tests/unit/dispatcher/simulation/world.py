@@ -28,7 +28,7 @@ class Scope:
     def roll(dice: random.Random) -> Scope:
         """Roll one: small scopes find most bugs, and few kinds of trouble at once let the others come far."""
         return Scope(
-            steps=dice.choice((16, 24, 32, 40, 60)),
+            steps=dice.choice((16, 24, 40, 60, 90)),
             processes=dice.choice((1, 1, 1, 2, 2, 3)),
             campaigns=dice.choice((1, 1, 1, 2, 3)),
             tabs=dice.choice((2, 3, 4, 5)),
@@ -115,9 +115,12 @@ class World:
         if old is not None and old.process is process:  # no process reads another's tickets
             resumes = old.id
             self.promises.left(old)
+        holder = process.dispatcher.members.get(resumes or 0)
+        is_owed = holder is not None and batched and holder.batched and holder.campaign.id == asked and holder.leases
         process.greet(tab, resumes)
         if tab.id in process.tabs:
             tab.settle(old if resumes is not None else None)
+            assert not is_owed or process.dispatcher.members[tab.id].has_resumed, "D4: a good ticket was not taken"
             self.tabs.append(tab)
         return tab
 

@@ -208,7 +208,7 @@ class Ledger:
     def _iter_offers(self) -> Iterator[tuple[int, int]]:
         for s in self.schedules.values():
             pending = s.generated - s.cursor + sum(row.high - low for low, row in s.rows.items() if row.process is None)
-            if pending > 0 and s.is_runnable:
+            if pending > 0 and s.is_runnable and not self.view(s.id).is_done:
                 yield s.id, pending
 
     def retry_failed(self, campaign: int) -> list[int]:

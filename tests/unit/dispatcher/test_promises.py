@@ -194,6 +194,17 @@ def test_a_batched_member_for_any_campaign_is_given_another_one_instead() -> Non
     assert world.ended == {}
 
 
+@pytest.mark.parametrize("change", [{"intent": Intent.PAUSED}, {"deleted": True}, {"generation": Generation.FAILED}])
+def test_a_batched_member_for_any_campaign_goes_on_when_its_campaign_is_no_longer_served(
+    change: dict[str, object],
+) -> None:
+    world = World(1)
+    world.join(1, batched=True, takes_any=True)
+    world.look(**change)
+    assert world.reassigned == [1]
+    assert world.ended == {}
+
+
 def test_while_the_campaign_still_generates_members_wait_and_then_get_what_came() -> None:
     world = World(0)
     world.look(generation=Generation.RUNNING)

@@ -10,6 +10,7 @@ from tests.unit.dispatcher.simulation.runs import CHUNKS, SEEDS, play, play_all
 from tests.unit.dispatcher.simulation.world import World
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", range(1, CHUNKS, 2))
 def test_whatever_happens_every_promise_is_kept_and_every_dataset_ends_exactly_once(chunk: int) -> None:
     play_all(range(chunk, SEEDS, CHUNKS))

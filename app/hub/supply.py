@@ -102,6 +102,10 @@ class Supply:
         """Give ranges back, however often it takes: with those of a campaign in doubt that nobody serves any more."""
         if not release.lows and release.campaign not in self._unsure:
             return
+        served = self._dispatcher.campaigns.get(release.campaign)
+        if served is not None and served.fetching:  # it may be leasing one of them again, which we shall know then
+            gevent.spawn_later(RETRY_S, self.release, release)
+            return
         try:
             self._database.write(lambda connection: self._release(connection, release))
         except UNAVAILABLE as error:

@@ -208,7 +208,8 @@ class SocketProcess:
             self._act(self.dispatcher.borrowed(borrow.campaign, borrow.run, found, self.now))
 
     def _release(self, release: Release) -> None:
-        if not self.ledger.is_reachable:
+        served = self.dispatcher.campaigns.get(release.campaign)
+        if not self.ledger.is_reachable or (served is not None and served.fetching):
             self.tasks.append(release)
             return
         lows = [low for low in release.lows if low not in self._known_lows(release.campaign)]

@@ -91,6 +91,7 @@ def _lie(world: World) -> str:
     tab = world.any_tab()
     if tab is None or (not tab.batched and tab.held) or not tab.is_served:
         return ""
+    held, answered = dict(tab.held), dict(tab.answered)
     try:
         if tab.batched:
             honest = dict.fromkeys(list(tab.held)[: world.dice.randint(0, 2)], Kind.RESULT)
@@ -98,6 +99,7 @@ def _lie(world: World) -> str:
         else:
             tab.answer(Kind.RESULT)
     except ProtocolError:
+        tab.held, tab.answered = held, answered  # nothing of it counted
         world.tabs.remove(tab)
         world.gone.append(tab)
         return f"tab {tab.id} lies, and is gone"

@@ -12,6 +12,7 @@ from tests.unit.dispatcher.simulation.world import World
 
 ROUNDS = 90
 WANT = 3
+ALONE_S = 4.0  # a volunteer is left for two seconds where it came to, and finishes what it holds
 
 
 def heal(world: World) -> None:
@@ -22,9 +23,12 @@ def heal(world: World) -> None:
     """
     _end_trouble(world)
     come_for_any = world.dice.random() < 0.3
+    alone: dict[int, float] = {}
     for _ in range(ROUNDS):
         _let_everything_happen(world)
         world.check()
+        if come_for_any and len(world.processes) == 1:
+            _check_nobody_is_left_alone(world, alone)
         if not _work(world, come_for_any):
             break
     else:
@@ -82,8 +86,9 @@ def _work(world: World, come_for_any: bool) -> bool:
         elif tab.held or not tab.has_asked:
             _compute(tab)
     unfinished = _unfinished(world)
-    if come_for_any and unfinished and not world.tabs:
-        _come(world, ANY)
+    if come_for_any:
+        for _ in range(len(unfinished) - len(world.tabs)):
+            _come(world, ANY)
     elif not come_for_any:
         served = {tab.asked for tab in world.tabs}
         for schedule in unfinished:
@@ -102,9 +107,22 @@ def _compute(tab: Tab) -> None:
 
 
 def _come(world: World, asked: int) -> None:
-    process, batched = world.dice.choice(world.processes), world.dice.random() < 0.5
+    process = world.dice.choice(world.processes)
+    batched = asked == ANY or world.dice.random() < 0.5  # the classic dialect has no word for moving
     tab = world.open_tab(process, asked, batched=batched, threads=1, old=None)
     world.trace.append(f"good tab {tab.id} comes to process {process.number} for {asked}")
+
+
+def _check_nobody_is_left_alone(world: World, alone: dict[int, float]) -> None:
+    """With as many volunteers for any campaign as there are campaigns, each that needs somebody has somebody (D10)."""
+    members = world.processes[0].dispatcher.members.values()
+    served = {member.moving_to or member.campaign.id for member in members if not member.leaving}
+    needy = world.ledger.find_offers().keys() - served if len(members) >= len(_unfinished(world)) else set()
+    for campaign in [campaign for campaign in alone if campaign not in needy]:
+        del alone[campaign]
+    for campaign in needy:
+        waited_s = world.now - alone.setdefault(campaign, world.now)
+        assert waited_s <= ALONE_S, f"D10: nobody comes to campaign {campaign}"
 
 
 def _check_goodbye(world: World, tab: Tab) -> None:

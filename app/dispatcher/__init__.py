@@ -13,7 +13,8 @@ D6  A dataset whose kernel throws or times out is tried again elsewhere, `max_at
 D7  When nothing is pending but datasets are out, an idle volunteer gets a spare copy of the oldest one (at most
     `max_spares` at once): one slow tab cannot hold up a campaign's end.
 D8  Every dataset is always in exactly one of pending, leased, done, failed; done never regresses within a run.
-D9  What is held of datasets counts against one byte budget, and nothing more is fetched while it is used up.
+D9  What is held of datasets counts against one byte budget and takes half of it at most, so that answers have room;
+    nothing more is fetched while either is used up.
 D10 Campaigns share the volunteers who asked for any by compute-seconds; one that needs somebody gets somebody.
 
 Time comes in as `now`, seconds of any monotonic clock. Datasets come in by `fetched`; how many to fetch is decided

@@ -14,17 +14,22 @@ def find(member: Member) -> End | Reassign | None:
     if member.leaving:
         return None
     if view.deleted:
-        return End(member.id, CloseCode.NO_SUCH_CAMPAIGN, "The campaign was deleted.")
+        return _leave(member, CloseCode.NO_SUCH_CAMPAIGN, "The campaign was deleted.")
     if view.is_done and not member.in_flight:
-        if member.batched and member.takes_any:
-            return Reassign(member.id)
-        return End(member.id, CloseCode.DONE, "No more datasets.")
+        return _leave(member, CloseCode.DONE, "No more datasets.")
     if member.in_flight or member.leases:
         return None
     if view.generation is Generation.FAILED:
-        return End(member.id, CloseCode.NOT_RUNNING, "The campaign's dataset generator failed.")
+        return _leave(member, CloseCode.NOT_RUNNING, "The campaign's dataset generator failed.")
     if view.intent is Intent.PAUSED:
-        return End(member.id, CloseCode.NOT_RUNNING, "The campaign is paused.")
+        return _leave(member, CloseCode.NOT_RUNNING, "The campaign is paused.")
     if member.moving_to is not None:
         return Reassign(member.id, member.moving_to)
     return None
+
+
+def _leave(member: Member, code: CloseCode, reason: str) -> End | Reassign:
+    """Who came for any campaign goes on to another one: these codes would tell it never to come back."""
+    if member.batched and member.takes_any:
+        return Reassign(member.id)
+    return End(member.id, code, reason)

@@ -214,11 +214,11 @@ def _finish(
         spares.forget(campaign, held)
     campaign.finished += 1
     block.remaining -= 1
-    if block.remaining == 0 and not block.borrowed:
+    # The row of a range that was forgotten is not ours to take away: the ledger may lack what it refused of it.
+    if block.remaining == 0 and block in campaign.blocks:
         store.finished_blocks.append((block.campaign, block.run, block.low))
-        if block in campaign.blocks:
-            campaign.blocks.discard(block)
-            books.holding.give(block.held_bytes)
+        campaign.blocks.discard(block)
+        books.holding.give(block.held_bytes)
 
 
 def _fail(books: Books, member: Member, lease: Lease, error: ErrorReport, store: Store, now: float) -> None:
@@ -232,9 +232,12 @@ def _fail(books: Books, member: Member, lease: Lease, error: ErrorReport, store:
         return
     held.failed_by = {*held.failed_by, member.volunteer}
     held.retry_at = now + RETRY_ALONE_S
-    # A lapsed one is among the pending, or others' already; one with another copy out is that copy's holder's to end.
-    if not lease.lapsed and not held.copies and held.block in campaign.blocks:
-        campaign.retries.append(held)
+    if held.block.borrowed:
+        campaign.borrowed_failed.setdefault(held.position, set()).add(member.volunteer)
+    if lease.lapsed:
+        campaign.keep_from(held)
+    elif not held.copies:  # else it is for the holder of the other copy to end
+        campaign.put_back(held)
 
 
 def load_failure(member: Member, error: ErrorReport) -> Failure:

@@ -153,9 +153,7 @@ class Dispatcher:
         is_void, campaign.fetch_is_void = campaign.fetch_is_void, False
         if block is None:
             campaign.dry_until = now + DRY_S
-        elif is_void:
-            return [Release(campaign_id, run, [block.low]), *self._feed(campaign, now)]
-        elif block.run == campaign.run:  # else a reset overtook it, and took its row away
+        elif block.run == campaign.run and not is_void:  # else a reset overtook it, and took its row away
             self.holding.take(leasing.add_block(campaign, block))
         return [*self._feed(campaign, now), *self._borrow(campaign, now)]
 
@@ -192,7 +190,10 @@ class Dispatcher:
             self._forget_stock(campaign)
 
     def disown(self) -> None:
-        """Forget everything not handed out: this process was declared dead, and others may hold it now."""
+        """Forget everything not handed out: this process was declared dead, and others may hold it now.
+
+        A block that is on its way is not kept: the hub compares what is held with the ledger before it fetches again.
+        """
         for campaign in self.campaigns.values():
             self._forget_stock(campaign)
             campaign.fetch_is_void = campaign.fetching
@@ -223,16 +224,20 @@ class Dispatcher:
     def _serve(self, member: Member, now: float, is_reply: bool = False) -> list[Decision]:
         campaign = member.campaign
         decisions: list[Decision] = []
-        may_grant = member.want > 0 and campaign.is_runnable and not member.leaving and member.moving_to is None
-        granted = leasing.grant(self, member, now) if may_grant else []
+        if member.leaving or member.moving_to is not None:
+            member.want = 0
+        granted = leasing.grant(self, member, now) if member.want > 0 and campaign.is_runnable else []
         if granted or (is_reply and member.batched):
             decisions.append(Grant(member.id, granted, is_reply))
         may_end = campaign.is_closing or member.moving_to is not None
         if may_end and (ending := endings.find(member)) is not None:
             return decisions + self._end(member, ending)
         # What it got less than it wanted while there is more, it was not to get: it asks again with its next answers.
+        # So does one that holds all that it may: nothing is fetched for it.
         if member.want > 0 and (not granted or not campaign.has_stock):
-            decisions += self._park(member)
+            member.want = min(member.want, self.rules.max_held - len(member.leases))
+            if member.want > 0:
+                decisions += self._park(member)
         return decisions + self._refill(campaign, now)
 
     def _park(self, member: Member) -> list[Decision]:
@@ -261,8 +266,11 @@ class Dispatcher:
         if campaign.fetching or now < campaign.dry_until:
             return []
         rate = max(campaign.handed_out, campaign.handed_out_last_second)
+        if campaign.waiting:
+            if campaign.waiting_want <= len(campaign.pending):
+                return []  # they are about to get it
         # A block is on its way before the last one has gone; more than one ahead would only be held.
-        if not campaign.waiting and (not rate or campaign.stock > min(rate // 2, self.rules.block_max)):
+        elif not rate or campaign.stock > min(rate // 2, self.rules.block_max):
             return []
         if not campaign.is_runnable or not campaign.members or not self.holding.has_room:
             return []

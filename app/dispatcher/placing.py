@@ -27,7 +27,6 @@ class Placing:
         if gainer is None:
             return None
         self._threads[gainer.campaign] += threads
-        self._working[gainer.campaign] += threads
         return gainer.campaign
 
     def choose_movers(self, members: Iterable[Member], pending: Mapping[int, int], now: float) -> list[Member]:
@@ -37,16 +36,21 @@ class Placing:
         self.shares.offer(pending, self._threads)
         claims = self._claims()
         targets = divide(claims, sum(self._threads.values()))
-        return [m for m in sorted(volunteers, key=_is_busy) if _may_move(m, now) and self._send(m, claims, targets)]
+        return [
+            m for m in sorted(volunteers, key=_is_busy) if _may_move(m, now) and self._send(m, claims, targets, now)
+        ]
 
-    def _send(self, member: Member, claims: list[Claim], targets: Mapping[int, float]) -> bool:
+    def _send(self, member: Member, claims: list[Claim], targets: Mapping[int, float], now: float) -> bool:
         here = next(claim for claim in claims if claim.campaign == member.campaign.id)
         gainer = self._find_gainer(claims, targets, here.campaign)
         if gainer is None:
             return False
         gain = here.threads - targets[here.campaign] + targets[gainer.campaign] - gainer.threads
         has_nothing_here = not _is_busy(member) and here.campaign not in self.shares.pending
-        if gain <= member.threads and not has_nothing_here:
+        # One that needs somebody gets somebody, though a volunteer of many threads be more than it can use.
+        can_go = here.threads > member.threads or gainer.served_s <= here.served_s
+        has_nobody_there = gainer.threads == 0 and can_go and _has_stayed(member, now)
+        if gain <= member.threads and not has_nothing_here and not has_nobody_there:
             return False
         here.threads -= member.threads
         gainer.threads += member.threads
@@ -56,10 +60,13 @@ class Placing:
     def _find_gainer(
         self, claims: Iterable[Claim], targets: Mapping[int, float], other_than: int | None
     ) -> Claim | None:
-        """Return the campaign that lacks most of its due, of those with datasets that nobody holds or comes for."""
+        """Return the campaign that lacks most of its due, of those with datasets that nobody holds or comes for.
+
+        Those that have nobody come first.
+        """
         needy = [c for c in claims if c.campaign in self.shares.pending and c.threads < c.demand]
         needy = [c for c in needy if c.campaign != other_than]
-        return max(needy, key=lambda claim: targets[claim.campaign] - claim.threads, default=None)
+        return max(needy, key=lambda c: (c.threads == 0, targets[c.campaign] - c.threads), default=None)
 
     def _count(self, volunteers: Iterable[Member]) -> None:
         self._threads.clear()
@@ -68,7 +75,8 @@ class Placing:
             campaign = member.campaign.id if member.moving_to is None else member.moving_to
             self._threads[campaign] += member.threads
             self._threads[member.campaign.id] += 0
-            self._working[campaign] += member.threads if _is_busy(member) or member.moving_to is not None else 0
+            # Who is on the way there comes for what is pending: that need is not to be counted twice.
+            self._working[campaign] += member.threads if _is_busy(member) and member.moving_to is None else 0
 
     def _claims(self) -> list[Claim]:
         """Return the claims of all campaigns that need somebody, or have somebody who takes any."""
@@ -83,4 +91,8 @@ def _is_busy(member: Member) -> bool:
 def _may_move(member: Member, now: float) -> bool:
     if not member.batched or member.leaving or member.moving_to is not None:
         return False
-    return (member.is_parked and not _is_busy(member)) or now - member.came_at >= STAY_S
+    return (member.is_parked and not _is_busy(member)) or _has_stayed(member, now)
+
+
+def _has_stayed(member: Member, now: float) -> bool:
+    return now - member.came_at >= STAY_S

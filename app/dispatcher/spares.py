@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 
-from app.dispatcher.state import CampaignState, Held, HeldBlock, Lease, Member
+from app.dispatcher.state import NOBODY_FAILED, CampaignState, Held, HeldBlock, Lease, Member
 from app.states import Generation
 
 SCANNED = 32
@@ -33,7 +33,7 @@ def take(member: Member, max_spares: int, now: float) -> Held | None:
     campaign = member.campaign
     if not may_hand_out(campaign, max_spares, now):
         return None
-    held = _find_own(campaign, member) or _pop_borrowed(campaign)
+    held = _find_own(campaign, member) or _pop_borrowed(campaign, member)
     if held is None:
         return None
     campaign.spares_out += 1
@@ -53,10 +53,11 @@ def _find_own(campaign: CampaignState, member: Member) -> Held | None:
     return None
 
 
-def _pop_borrowed(campaign: CampaignState) -> Held | None:
-    while campaign.borrowed:
-        held = campaign.borrowed.popleft()
-        if not held.answered:
+def _pop_borrowed(campaign: CampaignState, member: Member) -> Held | None:
+    failed = campaign.borrowed_failed
+    for held in campaign.borrowed:
+        if member.volunteer not in failed.get(held.position, NOBODY_FAILED):
+            campaign.borrowed.remove(held)
             return held
     return None
 

@@ -109,6 +109,7 @@ class CampaignState:
     spares_out: int = 0
     borrowed: deque[Held] = dataclasses.field(default_factory=deque)  # of other processes' ranges, not handed out here
     borrowed_out: set[int] = dataclasses.field(default_factory=set)  # their positions while they are handed out here
+    borrowed_failed: dict[int, set[int]] = dataclasses.field(default_factory=dict)  # position → volunteers it threw at
     fetching: bool = False
     fetch_is_void: bool = False  # it may have leased a block for the process that we are no longer
     dry_until: float = 0.0  # the ledger had nothing; not asked again before
@@ -195,8 +196,18 @@ class CampaignState:
 
     def put_back(self, held: Held) -> None:
         """Make a dataset pending again, before the others: it has waited longest. Unless others may hold it now."""
-        if not held.answered and held.block in self.blocks:
+        if held.answered or held.block not in self.blocks:
+            return
+        if held.failed_by:
+            self.retries.append(held)
+        else:
             self.pending.appendleft(held)
+
+    def keep_from(self, held: Held) -> None:
+        """Let a pending dataset that failed late, when its lease had lapsed, be tried by somebody else."""
+        if held in self.pending:
+            self.pending.remove(held)
+            self.retries.append(held)
 
     @property
     def known_lows(self) -> list[int]:
@@ -217,4 +228,5 @@ class CampaignState:
         self.out.clear()
         self.copied.clear()
         self.borrowed_out.clear()
+        self.borrowed_failed.clear()
         self.spares_out = 0

@@ -292,7 +292,9 @@ class Hub:
 
     def _refused(self, store: Store) -> None:
         self.budget.give(store.held_bytes)
-        for campaign_id, run in {(outcome.campaign_id, outcome.run) for outcome in store.outcomes}:
+        runs = {outcome.campaign_id: outcome.run for outcome in store.outcomes}
+        self.writer.keep_rows(runs.keys())
+        for campaign_id, run in runs.items():
             self.dispatcher.distrust(campaign_id)
             self.supply.doubt(campaign_id)
             if campaign_id not in self.dispatcher.campaigns:

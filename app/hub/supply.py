@@ -70,13 +70,18 @@ class Supply:
             if is_unsure:
                 self.doubt(fetch.campaign)
             self._act(self._dispatcher.fetched(fetch.campaign, fetch.run, block, self._clock()))
+            if block is not None and block.low not in self._known_lows(fetch.campaign):
+                self.doubt(fetch.campaign)  # it was not kept
+
+    def _known_lows(self, campaign_id: int) -> list[int]:
+        campaign = self._dispatcher.campaigns.get(campaign_id)
+        return campaign.known_lows if campaign is not None else []
 
     def _take_block(self, connection: sa.Connection, fetch: Fetch, is_unsure: bool) -> Block | None:
         process = self._heart.process
-        campaign = self._dispatcher.campaigns.get(fetch.campaign)
-        if campaign is not None and is_unsure:
+        if is_unsure:
             # The last one may have committed without our hearing of it: what we do not know that we hold is free.
-            ledger.release_unknown(connection, process, fetch.campaign, fetch.run, campaign.known_lows)
+            ledger.release_unknown(connection, process, fetch.campaign, fetch.run, self._known_lows(fetch.campaign))
         appetite = ledger.Appetite(fetch.datasets, self._settings.block_max_bytes, self._heart.peers)
         return ledger.take_block(connection, process, fetch.campaign, fetch.run, appetite)
 
@@ -97,6 +102,10 @@ class Supply:
         """Give ranges back, however often it takes: with those of a campaign in doubt that nobody serves any more."""
         if not release.lows and release.campaign not in self._unsure:
             return
+        served = self._dispatcher.campaigns.get(release.campaign)
+        if served is not None and served.fetching:  # it may be leasing one of them again, which we shall know then
+            gevent.spawn_later(RETRY_S, self.release, release)
+            return
         try:
             self._database.write(lambda connection: self._release(connection, release))
         except UNAVAILABLE as error:
@@ -105,8 +114,8 @@ class Supply:
 
     def _release(self, connection: sa.Connection, release: Release) -> None:
         process, campaign = self._heart.process, release.campaign
-        if release.lows:
-            ledger.release(connection, process, campaign, release.run, release.lows)
+        if lows := set(release.lows).difference(self._known_lows(campaign)):  # else leased again since
+            ledger.release(connection, process, campaign, release.run, sorted(lows))
         if campaign in self._unsure and campaign not in self._dispatcher.campaigns:
             # It stays in doubt until the next fetch, should this not commit, or somebody ask for it meanwhile.
             ledger.release_unknown(connection, process, campaign, release.run, [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import gevent
 import gevent.event
@@ -52,6 +52,7 @@ class Writer:
         self._refused = refused
         self._now = now
         self._queue: list[Store] = []
+        self._taken: list[Store] = []  # from the queue, for the transaction under way
         self._wake = gevent.event.Event()
         self._busy_since = 0.0
         self._is_committing = False
@@ -60,6 +61,14 @@ class Writer:
         """Queue a store for the next commit."""
         self._queue.append(store)
         self._wake.set()
+
+    def keep_rows(self, campaign_ids: Collection[int]) -> None:
+        """Take no row of these campaigns' ranges away with what waits: a range may lack an outcome that was refused.
+
+        Outcomes are refused before those that came later are committed, so that none of these has ended the range yet.
+        """
+        for store in (*self._taken, *self._queue):
+            store.finished_blocks = [key for key in store.finished_blocks if key[0] not in campaign_ids]
 
     def run(self) -> None:
         """Commit for ever."""
@@ -84,8 +93,8 @@ class Writer:
         while count < len(self._queue) and size < MAX_BYTES:
             size += self._queue[count].held_bytes
             count += 1
-        taken, self._queue = self._queue[:count], self._queue[count:]
-        return taken
+        self._taken, self._queue = self._queue[:count], self._queue[count:]
+        return self._taken
 
     def _commit(self, stores: Sequence[Store]) -> None:
         try:

@@ -66,7 +66,8 @@ def _view(row: sa.Row[tuple[object, ...]]) -> ScheduleView:
 def find_offers(connection: sa.Connection, limit: int = 1000) -> dict[int, int]:
     """Return listed campaigns with datasets that nobody holds, and how many: what a volunteer for any may be given.
 
-    Of those that were handed out and given back, only the ranges are counted: some may have their result already.
+    Of those that were handed out and given back, only the ranges are counted: some may have their result already. A
+    campaign that is done is not among them, though a range be left over that nobody comes for any more.
     """
     return {row.campaign_id: int(row.pending) for row in connection.execute(_OFFERS, {"limit": limit})}
 
@@ -76,10 +77,14 @@ _OFFERS = sa.text(
     select * from (
         select s.campaign_id, s.generated - s.cursor
                + (select coalesce(sum(l.high - l.low), 0) from lease l
-                  where l.campaign_id = s.campaign_id and l.run = s.run and l.process is null) as pending
+                  where l.campaign_id = s.campaign_id and l.run = s.run and l.process is null) as pending,
+               s.run, s.generation, s.generated
         from schedule s join campaign c on c.id = s.campaign_id
         where not s.deleted and c.listed and s.intent = 'running' and s.generation <> 'failed') offer
-    where pending > 0 order by campaign_id desc limit :limit
+    where pending > 0 and (generation <> 'done' or generated > (
+        select coalesce(sum(p.value_count + p.nothing_count + p.failed_count), 0) from progress p
+        where p.campaign_id = offer.campaign_id and p.run = offer.run))
+    order by campaign_id desc limit :limit
     """
 )
 

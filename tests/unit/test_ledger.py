@@ -206,6 +206,16 @@ def test_campaigns_for_any_volunteer_are_listed_running_ones_with_something_to_h
     assert unlisted not in database.read(ledger.find_offers)
 
 
+def test_a_campaign_that_is_done_needs_nobody_though_a_range_of_it_is_left_over(database: Database) -> None:
+    campaign = make_campaign(database, [0, 1])
+    take(database, campaign)
+    database.write(lambda connection: ledger.free_leases(connection, ME))
+    store(database, Batch(outcomes=[outcome(campaign, 0)]))
+    assert list(database.read(ledger.find_offers)) == [campaign]
+    store(database, Batch(outcomes=[outcome(campaign, 1)]), process=OTHER)  # late, by one that gave the range back
+    assert database.read(ledger.find_offers) == {}
+
+
 def test_generation_is_claimed_once_and_its_rows_come_with_their_count(database: Database) -> None:
     campaign = make_campaign(database, [])
     waiting = sa.text("update schedule set generation = 'waiting'")

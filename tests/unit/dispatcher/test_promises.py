@@ -6,11 +6,10 @@ import dataclasses
 
 import pytest
 
-from app.dispatcher import Borrow
 from app.errors import CloseCode, ProtocolError
-from app.protocol import ErrorReport, Kind
+from app.protocol import Kind
 from app.states import Generation, Intent, ResultKind
-from tests.unit.dispatcher.world import CAMPAIGN, RULES, World
+from tests.unit.dispatcher.world import RULES, World
 
 
 def test_a_classic_member_gets_one_dataset_at_a_time_in_order() -> None:
@@ -68,35 +67,6 @@ def test_d2_a_duplicate_is_acknowledged_no_earlier_than_the_answer_that_came_fir
     assert world.replies == {1: 2, 2: 2}
 
 
-def test_d2_an_answer_said_again_on_a_new_connection_is_acknowledged_when_it_has_committed() -> None:
-    world = World(3, auto=False)
-    world.join(1, batched=True)
-    world.batch(1, 3)
-    world.fetch()
-    world.batch(1, 0, {0: Kind.RESULT})
-    world.leave(1)
-    world.holding[2] = {}
-    world.act(world.dispatcher.join(2, CAMPAIGN, volunteer=2, now=world.now, batched=True, resumes=1))
-    world.batch(2, 0, {0: Kind.RESULT})
-    assert world.replies == {1: 1}
-    world.commit()
-    assert world.replies == {1: 1, 2: 1}
-
-
-def test_d2_an_answer_counts_when_the_ledger_refused_the_one_before_it() -> None:
-    world = World(1, auto=False)
-    for member in (1, 2):
-        world.join(member, batched=True)
-        world.batch(member, 1)
-        world.fetch()
-        world.tick(16)
-    world.batch(1, 0, {0: Kind.RESULT})
-    world.batch(2, 0, {0: Kind.NOTHING})
-    world.commits.popleft()  # refused
-    world.commit()
-    assert world.results == {(1, 0): ResultKind.NOTHING}
-
-
 def test_every_batch_gets_exactly_one_reply_and_wants_of_overtaken_batches_do_not_add_up() -> None:
     world = World(100, auto=False)
     world.join(1, batched=True)
@@ -139,18 +109,6 @@ def test_d4_another_members_lease_number_means_nothing_here() -> None:
     theirs = world.holding[2][0]
     world.batch(1, 0, {0: Kind.RESULT})
     assert (1, theirs) not in world.results
-
-
-def test_d4_what_a_connection_says_after_its_volunteer_came_back_on_another_one_is_not_heeded() -> None:
-    world = World(1)
-    world.join(1, batched=True)
-    world.batch(1, 1)
-    world.holding[2] = {}
-    world.act(world.dispatcher.join(2, CAMPAIGN, volunteer=2, now=world.now, batched=True, takes_any=False, resumes=1))
-    world.batch(1, 1, {0: Kind.RESULT})
-    assert world.results == {}
-    world.batch(2, 1, {0: Kind.RESULT})
-    assert world.results == {(1, 0): ResultKind.VALUE}
 
 
 def test_a_classic_answer_without_a_dataset_breaks_the_protocol() -> None:
@@ -215,62 +173,6 @@ def test_a_late_answer_after_anothers_is_a_duplicate() -> None:
     assert world.dispatcher.statistics.duplicates == 1
 
 
-def test_d6_a_dataset_that_throws_is_tried_by_others_and_fails_at_the_third_attempt() -> None:
-    world = World(2)
-    for member in (1, 2, 3):
-        world.join(member)
-    assert world.holding[3] == {}
-    world.answer(1, Kind.ERROR)
-    assert list(world.holding[3].values()) == [0]
-    world.answer(3, Kind.ERROR)
-    world.answer(2, Kind.RESULT)
-    assert list(world.holding[2].values()) == [0]
-    world.answer(2, Kind.ERROR)
-    assert world.results == {(1, 0): ResultKind.FAILED, (1, 1): ResultKind.VALUE}
-    assert world.failures == ["Error"] * 3
-
-
-def test_d6_a_volunteer_alone_gets_its_failure_again_after_five_seconds() -> None:
-    world = World(1)
-    world.join(1)
-    world.answer(1, Kind.ERROR)
-    world.tick(4)
-    assert world.holding[1] == {}
-    world.tick(1)
-    assert list(world.holding[1].values()) == [0]
-
-
-def test_a_dataset_whose_volunteers_keep_vanishing_fails_and_says_so() -> None:
-    world = World(1)
-    for member in (1, 2, 3):
-        world.join(member)
-        world.leave(member)
-    assert world.results == {(1, 0): ResultKind.FAILED}
-    assert world.failures == ["VolunteersVanished"]
-
-
-def test_only_what_a_vanished_volunteer_was_computing_counts_as_lost() -> None:
-    world = World(4)
-    for member in (1, 2, 3):
-        world.join(member, batched=True, threads=1)
-        world.batch(member, 1)
-        lease = next(iter(world.holding[member]))
-        world.batch(member, 0, {lease: Kind.GIVEN_BACK})
-        world.leave(member)
-    assert world.results == {}
-
-
-def test_a_kernel_that_does_not_load_blames_no_dataset() -> None:
-    world = World(2)
-    world.join(1, batched=True)
-    world.batch(1, 1)
-    world.act(world.dispatcher.load_failed(1, ErrorReport("SyntaxError", "m", ""), world.now))
-    assert world.failures == ["SyntaxError"]
-    assert world.results == {}
-    world.join(2)
-    assert list(world.holding[2].values()) == [0]
-
-
 def test_members_are_closed_with_1000_when_everything_is_done() -> None:
     world = World(1)
     world.join(1)
@@ -288,6 +190,17 @@ def test_a_batched_member_for_any_campaign_is_given_another_one_instead() -> Non
     world.batch(1, 1)
     world.batch(1, 1, {0: Kind.RESULT})
     world.look()
+    assert world.reassigned == [1]
+    assert world.ended == {}
+
+
+@pytest.mark.parametrize("change", [{"intent": Intent.PAUSED}, {"deleted": True}, {"generation": Generation.FAILED}])
+def test_a_batched_member_for_any_campaign_goes_on_when_its_campaign_is_no_longer_served(
+    change: dict[str, object],
+) -> None:
+    world = World(1)
+    world.join(1, batched=True, takes_any=True)
+    world.look(**change)
     assert world.reassigned == [1]
     assert world.ended == {}
 
@@ -364,68 +277,6 @@ def test_grants_shrink_towards_the_end_so_that_no_member_holds_the_tail() -> Non
     assert len(world.holding[2]) <= 8
 
 
-def test_a_campaign_that_everybody_left_gives_its_ranges_back() -> None:
-    world = World(10)
-    world.join(1)
-    world.leave(1)
-    world.tick(1)
-    assert world.leased != {}
-    world.tick(5)
-    assert world.leased == {}
-    assert world.dispatcher.campaigns == {}
-
-
-def test_a_process_that_was_declared_dead_hands_out_nothing_it_held_and_still_records_what_comes() -> None:
-    world = World(10)
-    world.join(1, batched=True)
-    world.batch(1, 2)
-    world.dispatcher.disown()
-    world.batch(1, 0, {0: Kind.RESULT})
-    assert world.results == {(1, 0): ResultKind.VALUE}
-
-
-def test_a_block_that_was_on_its_way_when_the_process_was_declared_dead_is_given_back() -> None:
-    world = World(10, auto=False)
-    world.join(1)
-    block = world.take()
-    world.dispatcher.disown()
-    world.act(world.dispatcher.fetched(CAMPAIGN, 1, block, world.now))
-    assert world.holding[1] == {}
-    assert world.leased == {}
-
-
-def test_d7_whoever_waits_is_given_a_copy_of_what_another_process_holds_when_the_ledger_has_no_more() -> None:
-    world = World(1, rules=dataclasses.replace(RULES, max_spares=2))
-    world.cursor = 1  # another process took it
-    world.dispatcher.peers = 2
-    world.join(1)
-    assert world.borrows == [Borrow(CAMPAIGN, 1, 2)]
-    world.act(world.dispatcher.borrowed(CAMPAIGN, 1, [(0, b"0", 0)], world.now))
-    assert list(world.holding[1].values()) == [0]
-    world.answer(1)
-    assert world.results == {(1, 0): ResultKind.VALUE}
-
-
-def test_blocks_grow_with_the_rate_of_hand_outs_up_to_their_limit() -> None:
-    world = World(200)
-    world.join(1)
-    sizes = []
-    for _ in range(120):
-        world.answer(1)
-        sizes.append(max((high - low for low, high in world.leased.items()), default=0))
-    assert max(sizes) == 16
-    assert sizes[0] <= 4
-
-
-def test_a_kernel_that_does_not_load_is_counted_once_a_connection_and_gets_no_reply() -> None:
-    world = World(2)
-    world.join(1, batched=True)
-    for _ in range(5):
-        world.act(world.dispatcher.load_failed(1, ErrorReport("SyntaxError", "m", ""), world.now))
-    assert world.failures == ["SyntaxError"]
-    assert world.replies == {}
-
-
 def test_d5_a_deadline_is_that_of_what_is_held_and_not_of_what_was_held_once() -> None:
     world = World(200, rules=dataclasses.replace(RULES, block_max=200))
     world.join(1, batched=True)
@@ -434,33 +285,3 @@ def test_d5_a_deadline_is_that_of_what_is_held_and_not_of_what_was_held_once() -
     world.batch(1, 1)
     world.tick(16)
     assert world.ended == {1: CloseCode.TRY_LATER}
-
-
-def test_nobody_holds_more_than_the_limit_however_often_it_asks() -> None:
-    world = World(200, rules=dataclasses.replace(RULES, block_max=200, max_held=10))
-    world.join(1, batched=True)
-    for _ in range(8):
-        world.batch(1, 64)
-    assert len(world.holding[1]) == 10
-
-
-def test_an_answered_dataset_is_not_tried_again() -> None:
-    world = World(1)
-    world.join(1)
-    world.tick(16)
-    world.join(2)
-    world.answer(2, Kind.ERROR)
-    world.answer(1, Kind.RESULT)
-    world.join(3)
-    assert world.holding[3] == {}
-
-
-def test_what_the_ledger_refused_is_leased_anew() -> None:
-    world = World(3, auto=False)
-    world.join(1)
-    world.fetch()
-    world.answer(1)
-    world.commits.clear()  # refused
-    world.dispatcher.distrust(CAMPAIGN)
-    world.leave(1)
-    assert world.dispatcher.campaigns[CAMPAIGN].known_lows == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter, deque
 
+from app.budget import Budget
 from app.dispatcher import (
     Borrow,
     Decision,
@@ -37,8 +38,9 @@ def view_of(generated: int, campaign: int = CAMPAIGN, **changes: object) -> Sche
 class World:
     """One process and its ledger. Commits and fetches wait in queues until the test lets them happen."""
 
-    def __init__(self, generated: int, *, rules: Rules = RULES, auto: bool = True) -> None:
-        self.dispatcher = Dispatcher(rules)
+    def __init__(self, generated: int, *, rules: Rules = RULES, auto: bool = True, budget_bytes: int = 1 << 40) -> None:
+        self.budget = Budget(budget_bytes)
+        self.dispatcher = Dispatcher(rules, self.budget)
         self.view = view_of(generated)
         self.now = 1000.0
         self.auto = auto  # fetches and commits happen at once

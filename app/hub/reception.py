@@ -123,14 +123,19 @@ class Reception:
         return campaign_id
 
     def _open_campaign(self, campaign_id: int) -> ScheduleView:
-        """Begin to serve a campaign, unless this process does already."""
-        if (known := self._dispatcher.campaigns.get(campaign_id)) is not None:
+        """Begin to serve a campaign, unless this process does already.
+
+        One that is about to be closed is looked at anew: it may have been resumed or reset a moment ago.
+        """
+        known = self._dispatcher.campaigns.get(campaign_id)
+        if known is not None and not known.is_closing:
             return known.view
         views = self._database.read(lambda connection: ledger.find_views(connection, [campaign_id]))
         if not views or views[0].deleted or (definition := self._catalogue.find(views[0])) is None:
             raise ProtocolError(f"There is no campaign {campaign_id}.", CloseCode.NO_SUCH_CAMPAIGN)
         if views[0].generation is Generation.FAILED:
             raise ProtocolError("The campaign's dataset generator failed.", CloseCode.NOT_RUNNING)
+        self._act(self._dispatcher.looked(views, self._clock()))
         self._dispatcher.open_campaign(views[0], definition.deadline_ms / 1000)
         return views[0]
 

@@ -110,7 +110,13 @@ class Writer:
             self._commit(stores[middle:])
             return
         for store in stores:
+            self._tell(store)
+
+    def _tell(self, store: Store) -> None:
+        try:
             self._committed(store)
+        except Exception:  # it is stored; the others of its transaction are told all the same
+            log.exception("a volunteer could not be answered")
 
     def _write(self, stores: Sequence[Store]) -> None:
         batch = self._merge(stores)

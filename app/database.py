@@ -63,7 +63,7 @@ def prepare_engine(engine: sa.Engine) -> None:
 def _set_pragmas(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     assert isinstance(connection, sqlite3.Connection)
     connection.isolation_level = None  # transactions begin in _begin alone
-    for pragma in ("busy_timeout = 0", "foreign_keys = on", "synchronous = full", "cache_size = -65536"):
+    for pragma in ("busy_timeout = 0", "foreign_keys = on", "synchronous = full", "cache_size = -8192"):
         connection.execute(f"pragma {pragma}")
     _retry_while_busy(lambda: connection.execute("pragma journal_mode = wal"))
 

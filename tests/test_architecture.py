@@ -21,6 +21,7 @@ FLOORS = [
         "captcha",
         "examples",
         "failures",
+        "joined",
         "ledger",
         "pulse",
         "results",

@@ -272,11 +272,12 @@ def test_a_download_that_fails_leaves_no_file_and_no_transaction(database: Datab
     campaign_id = make(database, [(0, b"x" * 1_000_000), (1, Packed(b"\xdb\xff\xff\xff\xff" + b"x" * 70_000))])
     folder = tmp_path / "spool"
     folder.mkdir()
+    before = database.engine.pool.checkedout()  # on SQLite the one that writes keeps its connection
     with pytest.raises(msgpack.UnpackException):
         downloads.make_download(database.engine, campaign_id, Format.JSON_LINES, ("result",), str(folder))
     assert not any(str(folder) in name for name in _open_files())
     assert list(folder.iterdir()) == []
-    assert database.engine.pool.checkedout() == 0
+    assert database.engine.pool.checkedout() == before
 
 
 def _open_files() -> list[str]:
@@ -291,8 +292,9 @@ def _open_files() -> list[str]:
 
 def test_no_transaction_is_open_once_the_file_is_made(database: Database, tmp_path: Path) -> None:
     campaign_id = make(database, [(0, 1)])
+    before = database.engine.pool.checkedout()
     made = downloads.make_download(database.engine, campaign_id, Format.MSGPACK, (), str(tmp_path))
-    assert database.engine.pool.checkedout() == 0
+    assert database.engine.pool.checkedout() == before
     made.close()
 
 

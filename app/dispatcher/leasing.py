@@ -218,6 +218,7 @@ def _finish(
     if block.remaining == 0 and block in campaign.blocks:
         store.finished_blocks.append((block.campaign, block.run, block.low))
         campaign.blocks.discard(block)
+        campaign.ending.add(block.low)
         books.holding.give(block.held_bytes)
 
 

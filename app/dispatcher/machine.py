@@ -112,6 +112,9 @@ class Dispatcher:
 
     def committed(self, store: Store, now: float) -> list[Decision]:
         """Acknowledge what has committed, and hand out what the member wanted with it (D2)."""
+        for campaign_id, _run, low in store.finished_blocks:
+            if (campaign := self.campaigns.get(campaign_id)) is not None:
+                campaign.ending.discard(low)
         member = self.members.get(store.member)
         if member is None:
             return []

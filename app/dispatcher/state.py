@@ -103,6 +103,7 @@ class CampaignState:
     pending: deque[Held] = dataclasses.field(default_factory=deque)
     retries: list[Held] = dataclasses.field(default_factory=list)
     blocks: set[HeldBlock] = dataclasses.field(default_factory=set)
+    ending: set[int] = dataclasses.field(default_factory=set)  # low ends of ranges whose last outcome has not committed
     # Datasets with live leases, oldest first: those that nobody else computes, and those with a spare copy (D7).
     out: dict[Held, None] = dataclasses.field(default_factory=dict)
     copied: dict[Held, None] = dataclasses.field(default_factory=dict)
@@ -211,15 +212,16 @@ class CampaignState:
 
     @property
     def known_lows(self) -> list[int]:
-        """The low ends of the ranges held here."""
-        return sorted(block.low for block in self.blocks)
+        """The low ends of the ranges held here, with those whose rows go with the next commit."""
+        return sorted({*self.ending, *(block.low for block in self.blocks)})
 
     def forget_stock(self) -> tuple[list[int], int]:
         """Drop every held block; return the low ends of those that were not finished, and how many bytes they took."""
-        lows, size = self.known_lows, sum(block.held_bytes for block in self.blocks)
+        lows, size = sorted(block.low for block in self.blocks), sum(block.held_bytes for block in self.blocks)
         self.pending.clear()
         self.retries.clear()
         self.blocks.clear()
+        self.ending.clear()
         self.borrowed.clear()
         return lows, size
 

@@ -335,6 +335,7 @@ class SocketProcess:
             return
         if unheard:
             self._told_nothing_of = stores
+            self.promises.counting_twice(stores)
             self.segments.append(stores)
         else:
             self.unheard.extend(stores)

@@ -134,6 +134,12 @@ class Promises:
                 else:
                     self._check_answer(outcome)
 
+    def counting_twice(self, stores: Sequence[Store]) -> None:
+        """A transaction that nobody heard of will be made again, and its attempts count again."""
+        self.errors.update(
+            (f.campaign_id, f.run, f.position) for s in stores for f in s.failures if f.position is not None
+        )
+
     def _check_answer(self, outcome: Outcome) -> None:
         key = (outcome.campaign_id, outcome.run, outcome.position)
         assert (outcome.volunteer_id, key) in self.issued, "D4: it was never given that dataset"

@@ -85,35 +85,42 @@ def grant(books: Books, member: Member, now: float) -> list[tuple[int, bytes]]:
     limit = min(member.want, rules.max_held - len(member.leases))
     if limit > member.threads:
         limit = min(limit, _share(member, books.peers))
-    granted: list[tuple[int, bytes]] = []
+    helds: list[Held] = []
     size = 0
-    while len(granted) < limit and size < rules.max_grant_bytes:
+    while len(helds) < limit and size < rules.max_grant_bytes:
         held = campaign.pop_pending(member.volunteer, now)
         if held is None:
             break
         campaign.out[held] = None
-        granted.append(lease(member, held, rules.grace_s, now))
+        helds.append(held)
         size += len(held.data)
-    if not granted and rules.max_spares:
-        granted = _grant_spares(books, member, now)
+    is_spare = not helds and rules.max_spares > 0
+    if is_spare:
+        helds = _take_spares(books, member, now)
+    granted = _lease(member, helds, rules.grace_s, now, is_spare=is_spare)
     member.want -= len(granted)
     campaign.handed_out += len(granted)
     return granted
 
 
-def lease(member: Member, held: Held, grace_s: float, now: float, *, is_spare: bool = False) -> tuple[int, bytes]:
-    """Give a member the right to compute a dataset; return the lease's number and the dataset."""
-    deadline = now + member.campaign.deadline_s + grace_s
-    leases, number = member.leases, member.next_lease
-    if leases:
-        # Those before it are computed first; and never before the deadline of the lease before it, so that a member's
-        # first lease is the first to lapse.
-        deadline += member.campaign.deadline_s * (len(leases) // member.threads)
-        deadline = max(deadline, leases[next(reversed(leases))].deadline)
-    leases[number] = Lease(held, now, deadline, is_spare)
-    member.next_lease = number + 1
-    held.copies += 1
-    return number, held.data
+def _lease(
+    member: Member, helds: Sequence[Held], grace_s: float, now: float, *, is_spare: bool
+) -> list[tuple[int, bytes]]:
+    """Give a member the right to compute datasets; return the leases' numbers with the datasets."""
+    leases, number, threads = member.leases, member.next_lease, member.threads
+    deadline_s = member.campaign.deadline_s
+    # Never before the deadline of the lease before it, so that a member's first lease is the first to lapse.
+    floor = leases[next(reversed(leases))].deadline if leases else 0.0
+    granted = []
+    for held in helds:
+        # Those before it are computed first.
+        deadline = now + grace_s + deadline_s * (1 + len(leases) // threads)
+        leases[number] = Lease(held, now, deadline if deadline > floor else floor, is_spare)
+        held.copies += 1
+        granted.append((number, held.data))
+        number += 1
+    member.next_lease = number
+    return granted
 
 
 def _share(member: Member, peers: int) -> int:
@@ -124,16 +131,16 @@ def _share(member: Member, peers: int) -> int:
     return max(member.threads, -(-campaign.rest * member.threads // (2 * threads)))
 
 
-def _grant_spares(books: Books, member: Member, now: float) -> list[tuple[int, bytes]]:
-    granted: list[tuple[int, bytes]] = []
-    idle_threads = member.threads - sum(not held.lapsed for held in member.leases.values())
-    while len(granted) < min(member.want, idle_threads):
+def _take_spares(books: Books, member: Member, now: float) -> list[Held]:
+    helds: list[Held] = []
+    idle_threads = member.threads - sum(not lease.lapsed for lease in member.leases.values())
+    while len(helds) < min(member.want, idle_threads):
         held = spares.take(member, books.rules.max_spares, now)
         if held is None:
             break
         books.statistics.spares += 1
-        granted.append(lease(member, held, books.rules.grace_s, now, is_spare=True))
-    return granted
+        helds.append(held)
+    return helds
 
 
 # --- answers ---------------------------------------------------------------------------------------------------------

@@ -367,6 +367,8 @@ class Dispatcher:
 
     def _release_unused(self, campaign: CampaignState, now: float) -> list[Decision]:
         in_use = campaign.members or campaign.fetching or campaign.out or campaign.copied
+        if campaign.left_at is None:
+            campaign.left_at = now  # whoever it was opened for is on its way
         if in_use or now - campaign.left_at < self.rules.release_after_s:
             return []
         del self.campaigns[campaign.id]

@@ -98,6 +98,8 @@ class CampaignState:
 
     view: ScheduleView
     deadline_s: float
+    id: int = dataclasses.field(init=False)
+    run: int = dataclasses.field(init=False)  # the one in force
     members: dict[int, Member] = dataclasses.field(default_factory=dict)
     waiting: dict[int, Member] = dataclasses.field(default_factory=dict)  # want > 0 and nothing to give; oldest first
     pending: deque[Held] = dataclasses.field(default_factory=deque)
@@ -119,7 +121,7 @@ class CampaignState:
     finished: int = 0  # since the view was read
     threads: int = 0  # of all members
     waiting_want: int = 0  # of all that wait
-    left_at: float = 0.0
+    left_at: float | None = None  # when it lost its last member, or was first seen without one
     is_runnable: bool = True
     is_closing: bool = False  # a member may have to go: the campaign is done, paused, deleted or cannot be generated
 
@@ -130,20 +132,11 @@ class CampaignState:
     def see(self, view: ScheduleView) -> None:
         """Take in how the ledger says it stands."""
         self.view, self.finished = view, 0
+        self.id, self.run = view.campaign_id, view.run
         self.is_runnable = (
             view.intent is Intent.RUNNING and not view.deleted and view.generation is not Generation.FAILED
         )
         self.is_closing = view.is_done or not self.is_runnable
-
-    @property
-    def id(self) -> int:
-        """The campaign's id."""
-        return self.view.campaign_id
-
-    @property
-    def run(self) -> int:
-        """The run in force."""
-        return self.view.run
 
     @property
     def stock(self) -> int:

@@ -71,6 +71,7 @@ class Reception:
             threads=hello.threads,
             resumes=self._tickets.find(hello.resume),
         )
+        connection.volunteer = self._dispatcher.members[connection.id].volunteer  # whoever came back keeps its name
         if not any(isinstance(decision, End) and decision.member == connection.id for decision in decisions):
             self._send_definition(connection, view.run)
         self._act(decisions)

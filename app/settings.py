@@ -117,7 +117,7 @@ class Settings:
     process_ttl_s: float = setting(15.0, "Seconds after which a socket process that gives no sign counts as dead.")
     heartbeat_s: float = setting(3.0, "Seconds between a socket process' signs of life.")
     change_poll_s: float = setting(0.25, "Seconds between looks at what owners and other processes changed.")
-    block_max: int = setting(1024, "Most datasets that a socket process takes from the database at once.")
+    block_max: int = setting(4096, "Most datasets that a socket process takes from the database at once.")
     block_max_bytes: int = setting(4 * MEGABYTE, "Most bytes of datasets taken from the database at once.")
 
     def __post_init__(self) -> None:

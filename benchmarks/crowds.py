@@ -11,6 +11,7 @@ from benchmarks.load import Load, Run
 from benchmarks.trials import Bench, run_trial, try_ours
 
 KILOBYTE = 1024
+TITLES = {"sqlite": "SQLite FULL", "postgresql": "PostgreSQL"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +81,8 @@ class IdleRow:
 class VolunteersRow:
     """A thousand volunteers whose tasks take a second each: what one costs."""
 
-    name: str = "volunteers-1s"
+    name: str = "volunteers-1s-sqlite"
+    kind: str = "sqlite"
     connections: int = 1000
     think_ms: float = 1000.0
 
@@ -90,7 +92,7 @@ class VolunteersRow:
             self.connections, max(5.0, bench.seconds), warm_up_s=2.5, think_ms=self.think_ms, batch=1, threads=1
         )
         loads = [patient, dataclasses.replace(patient, batch=0)] if bench.is_whole else [patient]
-        batched, *classic = try_ours(bench, "sqlite", loads, 40 * self.connections)
+        batched, *classic = try_ours(bench, self.kind, loads, 40 * self.connections)
         yield self._describe("batched", batched, has_target=True)
         for run in classic:
             yield self._describe("classic", run, has_target=False)
@@ -98,7 +100,7 @@ class VolunteersRow:
     def _describe(self, dialect: str, run: Run, *, has_target: bool) -> Figure:
         return Figure(
             self.name,
-            f"{dialect}, {self.connections:,} volunteers with 1 s tasks: server CPU per task",
+            f"{dialect}, {TITLES[self.kind]}, {self.connections:,} volunteers with 1 s tasks: server CPU per task",
             run.cpu_per_task_us,
             "µs",
             at_most(100) if has_target else None,
@@ -107,4 +109,9 @@ class VolunteersRow:
         )
 
 
-ROWS = (ActiveRow(), IdleRow(), VolunteersRow())
+ROWS = (
+    ActiveRow(),
+    IdleRow(),
+    VolunteersRow(),
+    VolunteersRow("volunteers-1s-postgresql", "postgresql"),
+)

@@ -12,7 +12,8 @@ D5  A connection that ends gives its datasets back at once; one that is silent p
 D6  A dataset whose kernel throws or times out is tried again elsewhere, `max_attempts` times in all, then FAILED.
 D7  When nothing is pending but datasets are out, an idle volunteer gets a spare copy of the oldest one (at most
     `max_spares` at once): one slow tab cannot hold up a campaign's end.
-D8  Every dataset is always in exactly one of pending, leased, done, failed; done never regresses within a run.
+D8  Every dataset is always in exactly one of pending, leased, done, failed; done never regresses within a run, and
+    failed only when the owner has it tried again.
 D9  What is held of datasets counts against one byte budget and takes half of it at most, so that answers have room;
     nothing more is fetched while either is used up.
 D10 Campaigns share the volunteers who asked for any by compute-seconds; one that needs somebody gets somebody.

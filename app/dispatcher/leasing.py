@@ -37,7 +37,7 @@ class Rules:
     """
 
     grace_s: float = 15.0
-    block_max: int = 1024
+    block_max: int = 4096
     block_max_bytes: int = 4 << 20
     max_attempts: int = 3
     max_losses: int = 10

@@ -24,7 +24,9 @@ BUSY_S, REST_S = 0.020, 0.002
 # Something is wrong with what is to be stored. Whatever else goes wrong is the database's, and passes.
 REFUSED = (sa.exc.DataError, sa.exc.IntegrityError, ArithmeticError, ValueError, TypeError)
 UNAVAILABLE = (sa.exc.SQLAlchemyError, DatabaseBusy)
-MAX_BYTES = 64 << 20  # of results in one transaction; what is more waits for the next one
+# What is more waits for the next transaction: so volunteers compute, and PostgreSQL stores, while others are answered.
+MAX_ROWS = 2000
+MAX_BYTES = 64 << 20
 
 
 class Writer:
@@ -89,9 +91,10 @@ class Writer:
 
     def _take(self) -> list[Store]:
         """Take from the queue what goes into one transaction: one store at least."""
-        count = size = 0
-        while count < len(self._queue) and size < MAX_BYTES:
+        count = size = rows = 0
+        while count < len(self._queue) and size < MAX_BYTES and rows < MAX_ROWS:
             size += self._queue[count].held_bytes
+            rows += len(self._queue[count].outcomes)
             count += 1
         self._taken, self._queue = self._queue[:count], self._queue[count:]
         return self._taken

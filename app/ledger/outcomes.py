@@ -148,17 +148,18 @@ def _cut_by_bytes(rows: Sequence[Outcome]) -> Iterator[Sequence[Outcome]]:
         yield rows[start:]
 
 
-# Results and counters in one statement: one way to the database and back.
+# Results and counters in one statement: one way to the database and back. As binary (%b), which takes a third of the
+# time that text takes on both sides.
 _STORE_AND_COUNT = f"""
     with stored as (
         insert into result ({COLUMNS})
-        select *, %s::bigint from unnest(%s::int[], %s::int[], %s::int[], %s::smallint[], %s::bytea[], %s::int[],
-                                         %s::bigint[], %s::int[])
+        select *, %b::bigint from unnest(%b::int[], %b::int[], %b::int[], %b::smallint[], %b::bytea[], %b::int[],
+                                         %b::bigint[], %b::int[])
         on conflict (campaign_id, run, position) do nothing
         returning campaign_id, run, kind, compute_ms, coalesce(octet_length(data), 0) as bytes
     ), counted as (
         insert into progress (campaign_id, run, process, {COUNTERS})
-        select campaign_id, run, %s::bigint, count(*) filter (where kind = 0), count(*) filter (where kind = 1),
+        select campaign_id, run, %b::bigint, count(*) filter (where kind = 0), count(*) filter (where kind = 1),
                count(*) filter (where kind = 2), sum(compute_ms), sum(bytes)
         from stored group by campaign_id, run order by campaign_id, run
         {_ADD_UP}

@@ -77,6 +77,21 @@ test('want counts what is held, and one exchange is under way at a time', () => 
   assert.equal(batches(socket).length, 2);
 });
 
+test('a batch that comes unasked brings datasets and acknowledges nothing', () => {
+  const { socket, connection, heard } = setUp({ hold: 2 });
+  introduce(socket);
+  connection.ask(true);
+  socket.receive(grant(1));
+  connection.answer([result(1)]);
+  assert.equal(connection.outbox.sent.length, 1);
+  socket.receive('d');
+  socket.receive(grant(2));
+  assert.equal(connection.outbox.sent.length, 1);
+  assert.deepEqual(heard.at(-1)[1].map(({ lease }) => lease), [2]);
+  socket.receive(grant());
+  assert.equal(connection.outbox.sent.length, 0);
+});
+
 test('answers wait for half a second while there is work in hand, and no longer', () => {
   const { socket, connection, clock } = setUp({ hold: 10 });
   introduce(socket);

@@ -126,15 +126,17 @@ class Writer:
         is_small = sum(store.held_bytes for store in stores) < ledger.BYTES_PER_INSERT
         alone = batch.is_plain and is_small and not self._database.is_sqlite
         write = self._database.write_alone if alone else self._database.write
+        now_ms = int(self._now() * 1000)
         while batch:
             try:
-                write(lambda connection: ledger.store(connection, self._process(), batch, int(self._now() * 1000)))
+                write(lambda connection: ledger.store(connection, self._process(), batch, now_ms))
                 return
             except REFUSED:
                 raise
             except UNAVAILABLE as error:
                 # Clients wait meanwhile, and nobody is acknowledged.
                 log.warning("the database cannot be written to, trying again: %s", error)
+                batch.may_be_stored = True
                 gevent.sleep(RETRY_S)
 
     def _merge(self, stores: Sequence[Store]) -> Batch:

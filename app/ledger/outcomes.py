@@ -43,6 +43,7 @@ class Batch:
     failures: list[Failure] = dataclasses.field(default_factory=list)
     visitors: dict[int, Visitor] = dataclasses.field(default_factory=dict)
     finished_blocks: list[Key] = dataclasses.field(default_factory=list)  # campaign, run, low
+    may_be_stored: bool = False  # it was sent before, at the same moment, and nobody said whether it was committed
 
     def __bool__(self) -> bool:
         return bool(self.outcomes or self.failures or self.finished_blocks or self.visitors)
@@ -62,7 +63,8 @@ def store(connection: sa.Connection, process: int, batch: Batch, now_ms: int) ->
     new = insert(connection, process, rows, now_ms)
     for key in batch.finished_blocks:
         drop_lease(connection, *key)
-    _insert_failures(connection, batch.failures, now_ms)
+    failures = _find_missing(connection, batch.failures, now_ms) if batch.may_be_stored else batch.failures
+    _insert_failures(connection, failures, now_ms)
     _insert_visitors(connection, list(batch.visitors.values()), now_ms)
     return Stored(new=new, duplicates=len(rows) - new)
 
@@ -168,10 +170,30 @@ _STORE_AND_COUNT = f"""
 """
 
 
+def _find_missing(connection: sa.Connection, failures: Sequence[Failure], now_ms: int) -> list[Failure]:
+    """Return the failures that are not there yet: attempts are counted from their rows, so each may be there once."""
+    return [failure for failure in failures if not _is_stored(connection, failure, _date(now_ms))]
+
+
+def _is_stored(connection: sa.Connection, failure: Failure, added: dt.datetime) -> bool:
+    position = KernelError.position
+    query = sa.select(KernelError.id).where(
+        KernelError.campaign_id == failure.campaign_id,
+        KernelError.run == failure.run,
+        position.is_(None) if failure.position is None else position == failure.position,
+        KernelError.volunteer_id == failure.volunteer_id,
+        KernelError.date_added == added,
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def _date(now_ms: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(now_ms / 1000, dt.UTC)
+
+
 def _insert_failures(connection: sa.Connection, failures: Sequence[Failure], now_ms: int) -> None:
     if failures:
-        added = dt.datetime.fromtimestamp(now_ms / 1000, dt.UTC)
-        rows = [{**dataclasses.asdict(failure), "date_added": added} for failure in failures]
+        rows = [{**dataclasses.asdict(failure), "date_added": _date(now_ms)} for failure in failures]
         connection.execute(sa.insert(KernelError), rows)
     for campaign, run, version in {(f.campaign_id, f.run, f.kernel_version) for f in failures if f.position is None}:
         pause_unloadable(connection, campaign, run, version)

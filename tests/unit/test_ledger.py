@@ -43,6 +43,19 @@ def store(database: Database, batch: Batch, process: int = ME) -> Stored:
     return database.write(lambda connection: ledger.store(connection, process, batch, NOW_MS))
 
 
+def test_what_is_sent_again_after_a_commit_that_nobody_heard_of_counts_once(database: Database) -> None:
+    campaign = make_campaign(database, [1, 2])
+    failures = [Failure(campaign, 1, position, 99, 1, "Error", "thrown", "") for position in (0, None)]
+    batch = Batch(outcomes=[outcome(campaign, 1)], failures=failures)
+    store(database, batch)
+    batch.may_be_stored = True
+    assert store(database, batch) == Stored(new=0, duplicates=1)
+    assert count(database, "select count(*) from kernel_error") == 2
+    other = Failure(campaign, 1, 0, 100, 1, "Error", "thrown by another", "")
+    store(database, Batch(failures=[*failures, other], may_be_stored=True))
+    assert count(database, "select count(*) from kernel_error") == 3
+
+
 def positions(block: Block | None) -> list[int]:
     return [] if block is None else [position for position, _data, _attempts in block.datasets]
 

@@ -23,8 +23,8 @@ run: $(SETUP)/app $(SETUP)/front ## set everything up and start the site with it
 	@$(BIN)/python -m app start
 
 test: $(SETUP)/dev $(SETUP)/front browser ## set everything up and run the whole test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser" $(ARGS)
-	$(BIN)/python -m pytest -m browser $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not alone" $(ARGS)
+	$(BIN)/python -m pytest -m "browser or alone" $(ARGS)
 
 test-fast: $(SETUP)/dev $(SETUP)/front ## the quick tests that need neither a browser nor PostgreSQL
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not postgresql and not slow" $(ARGS)

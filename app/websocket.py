@@ -18,14 +18,13 @@ from typing import Any, NoReturn
 
 import gevent
 from simple_websocket import ConnectionClosed
-from websockets.datastructures import Headers
 from websockets.frames import Frame, Opcode
-from websockets.http11 import Request
 from websockets.protocol import SERVER, Protocol
-from websockets.server import ServerProtocol
 
 from app.budget import Budget
+from app.fragments import PIECE_BYTES, Joiner, Splitter
 from app.framing import PING_FRAME, encode_binary, encode_text, fit_reason
+from app.handshake import answer_upgrade
 from app.outbox import Outbox
 
 __all__ = ["WebSocket", "encode_binary", "encode_text"]
@@ -85,6 +84,7 @@ class WebSocket:
         self._readable = self._hub.loop.io(self._fd, 1)
         self._protocol = Protocol(SERVER, max_size=max_message_bytes)
         self._unparsed = self._protocol.reader.buffer
+        self._splitter = Splitter(max_message_bytes)
         self._budget = budget or Budget()
         self._room_timeout_s = room_timeout_s
         self._waits_since: float | None = None  # for room in the budget, with a message that is half received
@@ -98,26 +98,16 @@ class WebSocket:
         self._farewell: list[bytes] | None = None
         self._control = 0
         self._control_since = 0.0
-        self._fragments = bytearray()
-        self._fragment_count = 0
-        self._fragments_are_text = False
+        self._joiner = Joiner()
         self._is_heard = True  # the client's end of the connection is open
         self._may_send = True  # no close frame has gone out
         self.is_open = True
         self.heard_at = time.monotonic()
         self.pinged_at: float | None = None
         self.closing_at: float | None = None
-        self._shake_hands(environ)
-
-    def _shake_hands(self, environ: dict[str, Any]) -> None:
-        headers = Headers()
-        for name, value in environ.items():
-            if name.startswith("HTTP_"):
-                headers[name[5:].replace("_", "-")] = value
-        handshake = ServerProtocol()
-        response = handshake.accept(Request(environ.get("RAW_URI", "/"), headers))
-        self._write(response.serialize())
-        if response.status_code != 101:
+        response, is_accepted = answer_upgrade(environ)
+        self._write(response)
+        if not is_accepted:
             self.is_open = self._may_send = self._is_heard = False  # answered; `receive` says so
 
     # --- reading -----------------------------------------------------------------------------------------------------
@@ -197,8 +187,8 @@ class WebSocket:
             self._fail(TRY_LATER, NO_ROOM)
 
     def _parse(self, data: bytes) -> None:
-        protocol = self._protocol
-        protocol.receive_data(data)
+        protocol, splitter = self._protocol, self._splitter
+        protocol.receive_data(splitter.cut(data))
         frames: list[Any] = protocol.events_received()
         self._frames = frames
         if len(frames) > 1:
@@ -209,7 +199,12 @@ class WebSocket:
                 self._farewell = output  # goes out when what came before has been answered
             else:
                 self._write(b"".join(output))
-        if self._unparsed or self._charged:
+        if splitter.is_cutting:
+            self._receive_bytes = PIECE_BYTES
+            self._charge()
+        elif self._unparsed or self._charged:
+            if self._receive_bytes == PIECE_BYTES:
+                self._receive_bytes = RECEIVE_BYTES
             if self._charged and frames:
                 self._lent = len(frames[-1].data)  # the long one that has come to its end, or a fragment of it
             self._charge()
@@ -223,7 +218,7 @@ class WebSocket:
         if opcode is TEXT or opcode is BINARY:
             if frame.fin:
                 return self._decode(frame.data, opcode is TEXT)
-            self._fragments_are_text = opcode is TEXT
+            self._joiner.is_text = opcode is TEXT
             return self._add_fragment(frame)
         if opcode is CONT:
             return self._add_fragment(frame)
@@ -231,15 +226,12 @@ class WebSocket:
         return None
 
     def _add_fragment(self, frame: Frame) -> str | bytes | None:
-        self._fragments += frame.data
-        self._fragment_count += 1
-        if self._fragment_count > MAX_FRAGMENTS:
+        joiner = self._joiner
+        data = joiner.add(frame.data, is_last=frame.fin)
+        if joiner.count > MAX_FRAGMENTS:
             self._fail(TOO_BIG, f"a message in more than {MAX_FRAGMENTS} fragments")
-        message: str | bytes | None = None
-        self._lent = len(self._fragments) if frame.fin else 0
-        if frame.fin:
-            data, self._fragments, self._fragment_count = self._fragments, bytearray(), 0
-            message = self._decode(data, self._fragments_are_text)
+        self._lent = len(data) if data is not None else 0
+        message = self._decode(data, joiner.is_text) if data is not None else None
         self._charge()
         return message
 
@@ -270,8 +262,8 @@ class WebSocket:
 
     def _charge(self) -> None:
         """Bring what the budget knows of this connection's unfinished message up to date."""
-        held = len(self._unparsed) + len(self._fragments) + self._lent - FREE_BYTES if self._is_heard else 0
-        if held < 0:
+        held = len(self._unparsed) + self._splitter.held_bytes + self._joiner.held_bytes + self._lent - FREE_BYTES
+        if held < 0 or not self._is_heard:
             held = 0
         if held != self._charged:
             self._budget.take(held - self._charged)
@@ -341,7 +333,8 @@ class WebSocket:
         self.is_open = self._may_send = False
         self._outbox.finish()
         self._unparsed.clear()  # what follows is thrown away, and so is what had come of it
-        self._fragments = bytearray()
+        self._splitter.clear()
+        self._joiner.clear()
         self._lent = 0
         self._charge()
 
@@ -397,4 +390,6 @@ class WebSocket:
     def _let_go(self) -> None:
         self.is_open = self._is_heard = self._may_send = False
         self._outbox.clear()
+        self._frames = []
+        self._protocol.parser.close()  # it keeps the last frame, and flask-sock's cycles keep this connection
         self._charge()

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [
-    {"errors", "settings", "codec", "states", "wording", "budget", "framing"},
+    {"errors", "settings", "codec", "states", "wording", "budget", "fragments", "framing"},
     {"models", "protocol", "records"},
     {"database", "dispatcher", "migrate"},
     {
@@ -29,13 +29,13 @@ FLOORS = [
         "demo",
         "downloads",
     },
-    {"extensions", "security", "forms", "hub", "outbox", "websocket", "background", "mailbox"},
+    {"extensions", "security", "forms", "hub", "outbox", "handshake", "websocket", "background", "mailbox"},
     {"blueprints"},
     {"__init__", "__main__", "wsgi", "cli", "serving", "start"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 NO_FLASK = {room for floor in FLOORS[:4] for room in floor} | {"background"}
-PURE = {"budget", "framing", "protocol", "dispatcher", "codec", "records", "states"}
+PURE = {"budget", "fragments", "framing", "protocol", "dispatcher", "codec", "records", "states"}
 IMPURE_MODULES = {"socket", "sqlalchemy", "time", "random", "threading", "gevent", "os", "datetime"}
 
 

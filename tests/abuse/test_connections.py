@@ -17,7 +17,7 @@ from tests.processes import Site
 from tests.rawsocket import BINARY, CONT, PING, PONG, TEXT, RawSocket, encode, request
 from tests.scale import scaled
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 SOCKETS = scaled(80, 1000)
 OPENINGS_PER_S = 150
 

@@ -108,14 +108,14 @@ def _lease(
 ) -> list[tuple[int, bytes]]:
     """Give a member the right to compute datasets; return the leases' numbers with the datasets."""
     leases, number, threads = member.leases, member.next_lease, member.threads
-    deadline_s = member.campaign.deadline_s
+    deadline_s, version = member.campaign.deadline_s, member.campaign.view.kernel_version
     # Never before the deadline of the lease before it, so that a member's first lease is the first to lapse.
     floor = leases[next(reversed(leases))].deadline if leases else 0.0
     granted = []
     for held in helds:
         # Those before it are computed first.
         deadline = now + grace_s + deadline_s * (1 + len(leases) // threads)
-        leases[number] = Lease(held, now, deadline if deadline > floor else floor, is_spare)
+        leases[number] = Lease(held, now, deadline if deadline > floor else floor, version, is_spare)
         held.copies += 1
         granted.append((number, held.data))
         number += 1
@@ -179,9 +179,9 @@ def take_answer(books: Books, member: Member, answer: Answer, store: Store, now:
     if not lease.lapsed:
         spares.end_copy(campaign, lease)
     if answer.kind is Kind.RESULT:
-        _finish(books, campaign, held, store, VALUE, answer.data, compute_ms, member.volunteer)
+        _finish(books, campaign, lease, store, VALUE, answer.data, compute_ms, member.volunteer)
     elif answer.kind is Kind.NOTHING:
-        _finish(books, campaign, held, store, NOTHING, None, compute_ms, member.volunteer)
+        _finish(books, campaign, lease, store, NOTHING, None, compute_ms, member.volunteer)
     elif held.answered:
         books.statistics.duplicates += 1
     elif answer.kind is Kind.ERROR:
@@ -202,15 +202,15 @@ def _pop_lease(books: Books, member: Member, number: int | None) -> Lease | None
 def _finish(
     books: Books,
     campaign: CampaignState,
-    held: Held,
+    lease: Lease,
     store: Store,
     kind: int,
     data: bytes | None,
     compute_ms: int,
     volunteer: int,
 ) -> None:
+    held, version = lease.held, lease.kernel_version
     block = held.block
-    version = campaign.view.kernel_version
     store.outcomes.append(Outcome(block.campaign, block.run, held.position, kind, data, compute_ms, volunteer, version))
     if held.answered:
         # The ledger keeps the first that commits (D3), and that need not be the first that came: it may refuse one.
@@ -234,9 +234,9 @@ def _fail(books: Books, member: Member, lease: Lease, error: ErrorReport, store:
     held = lease.held
     campaign = books.campaigns[held.block.campaign]
     held.attempts += 1
-    store.failures.append(_failure(member, held, campaign, error))
+    store.failures.append(_failure(member, lease, error))
     if held.attempts >= books.rules.max_attempts:
-        _finish(books, campaign, held, store, FAILED, None, 0, member.volunteer)
+        _finish(books, campaign, lease, store, FAILED, None, 0, member.volunteer)
         return
     held.failed_by = {*held.failed_by, member.volunteer}
     held.retry_at = now + RETRY_ALONE_S
@@ -256,8 +256,9 @@ def load_failure(member: Member, error: ErrorReport) -> Failure:
     )
 
 
-def _failure(member: Member, held: Held, campaign: CampaignState, error: ErrorReport) -> Failure:
-    block, version = held.block, campaign.view.kernel_version
+def _failure(member: Member, lease: Lease, error: ErrorReport) -> Failure:
+    held, version = lease.held, lease.kernel_version
+    block = held.block
     return Failure(
         block.campaign, block.run, held.position, member.volunteer, version, error.name, error.message, error.stack
     )
@@ -305,5 +306,5 @@ def _return_lease(books: Books, member: Member, lease: Lease, store: Store, *, l
         campaign.put_back(held)
         return
     error = ErrorReport("VolunteersVanished", f"{held.losses} volunteers in a row vanished over this dataset.", "")
-    store.failures.append(_failure(member, held, campaign, error))
-    _finish(books, campaign, held, store, FAILED, None, 0, member.volunteer)
+    store.failures.append(_failure(member, lease, error))
+    _finish(books, campaign, lease, store, FAILED, None, 0, member.volunteer)

@@ -53,6 +53,7 @@ class Lease:
     held: Held
     granted_at: float
     deadline: float
+    kernel_version: int  # that the dataset was handed out under: its result is of that kernel
     is_spare: bool = False
     lapsed: bool = False  # given to others, yet an answer counts if it is the first
 

@@ -267,6 +267,16 @@ def test_a_new_kernel_renews_batched_members_and_sends_classic_ones_to_reconnect
     assert world.ended == {1: CloseCode.RESTARTING}
 
 
+def test_a_result_is_of_the_kernel_that_its_dataset_was_handed_out_under() -> None:
+    world = World(5)
+    world.join(1, batched=True)
+    world.batch(1, 3)
+    world.look(kernel_version=2)
+    world.batch(1, 1, {0: Kind.RESULT, 1: Kind.ERROR})
+    world.batch(1, 0, {3: Kind.RESULT})
+    assert world.versions == [1, 1, 2]
+
+
 def test_grants_shrink_towards_the_end_so_that_no_member_holds_the_tail() -> None:
     world = World(16)
     world.join(1, batched=True)

@@ -58,6 +58,7 @@ class World:
         self.fetches: deque[Fetch] = deque()
         self.borrows: list[Borrow] = []
         self.failures: list[str] = []
+        self.versions: list[int] = []  # of the kernels that results and failures are of, as they are stored
         self.dispatcher.open_campaign(self.view, DEADLINE_S)
 
     # What members do.
@@ -160,6 +161,7 @@ class World:
                 if run == self.view.run:
                     self.leased.pop(low, None)
             self.failures += [failure.name for failure in store.failures]
+            self.versions += [stored.kernel_version for stored in (*store.outcomes, *store.failures)]
         for store in stores:
             self.act(self.dispatcher.committed(store, self.now))
 

@@ -9,7 +9,7 @@ import pytest
 
 from app.database import Database
 from tests.conftest import make_database
-from tests.durability.crowd import Habits
+from tests.durability.clients import Habits
 from tests.scale import scaled
 
 # A dead process is followed soon, clients come from one address, and the ends of leases are in reach of a test.

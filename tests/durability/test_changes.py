@@ -13,8 +13,9 @@ from app import ledger
 from app.database import Database
 from app.states import Intent
 from tests.campaigns import KERNEL, make_campaign
+from tests.durability.clients import Habits
 from tests.durability.conftest import ENVIRON
-from tests.durability.crowd import Crowd, Habits
+from tests.durability.crowd import Crowd
 from tests.durability.verdict import Record, count_leased, judge, read_rows, record_verdict, wait_for_burial
 from tests.processes import run_site
 from tests.scale import scaled

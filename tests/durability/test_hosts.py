@@ -14,8 +14,9 @@ import sqlalchemy as sa
 
 from app.database import Database
 from tests.campaigns import make_campaign
+from tests.durability.clients import Habits
 from tests.durability.conftest import ENVIRON
-from tests.durability.crowd import Crowd, Habits
+from tests.durability.crowd import Crowd
 from tests.durability.verdict import Record, count_leased, judge, record_verdict, wait_for_burial
 from tests.functional.test_background import count_datasets, upload, wait_for_end
 from tests.processes import Site, run_site

@@ -9,8 +9,9 @@ import pytest
 
 from app.database import Database
 from tests.campaigns import make_campaign
+from tests.durability.clients import Habits
 from tests.durability.conftest import ENVIRON
-from tests.durability.crowd import Crowd, Habits
+from tests.durability.crowd import Crowd
 from tests.durability.faults import KILL_FILE
 from tests.durability.verdict import Record, count_leased, judge, record_verdict, wait_for_burial
 from tests.processes import run_site

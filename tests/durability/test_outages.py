@@ -13,8 +13,9 @@ from app import migrate
 from app.database import Database
 from tests import postgres
 from tests.campaigns import make_campaign
+from tests.durability.clients import Habits
 from tests.durability.conftest import ENVIRON
-from tests.durability.crowd import Crowd, Habits
+from tests.durability.crowd import Crowd
 from tests.durability.faults import PAGES_FILE
 from tests.durability.verdict import Record, judge, record_verdict
 from tests.functional.test_background import upload, wait_for_end

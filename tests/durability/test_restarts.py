@@ -12,8 +12,9 @@ import sqlalchemy as sa
 
 from app.database import Database
 from tests.campaigns import make_campaign
+from tests.durability.clients import Habits
 from tests.durability.conftest import ENVIRON
-from tests.durability.crowd import Crowd, Habits
+from tests.durability.crowd import Crowd
 from tests.durability.verdict import Record, count_leased, judge, record_verdict, wait_for_burial
 from tests.processes import run_site
 from tests.scale import scaled

@@ -16,8 +16,9 @@ import pytest
 
 from app.database import Database
 from tests.campaigns import make_campaign
+from tests.durability.clients import Answer, Habits
 from tests.durability.conftest import ENVIRON
-from tests.durability.crowd import Answer, Crowd, Habits
+from tests.durability.crowd import Crowd
 from tests.durability.faults import STATISTICS_FILE
 from tests.durability.verdict import Record, count_leased, judge, record_verdict
 from tests.processes import ROOT, Site, run_site

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from app.database import Database
 from tests.campaigns import read_progress
-from tests.durability.crowd import NOTHING_EVERY, Answer, Crowd
+from tests.durability.clients import NOTHING_EVERY, Answer
+from tests.durability.crowd import Crowd
 
 VALUE, NOTHING = 0, 1
 # The database keeps milliseconds, and a moment is read before its commit begins.

@@ -1,93 +1,38 @@
-"""Reading results: pages by key, one by one, and downloads that are whole whatever happens meanwhile (R1 to R3)."""
+"""Downloads of results, which are whole whatever happens meanwhile (R1 to R3)."""
 
 from __future__ import annotations
 
 import base64
 import csv
-import datetime as dt
 import io
 import json
 import math
 import os
 import subprocess
 import sys
-import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgpack
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from app import downloads, ledger, results
 from app.database import Database
-from app.downloads import Download, Format
+from app.downloads import Format
 from app.errors import InvalidInput, NotFound
-from app.models import Campaign, Dataset, Result, Schedule
-from app.states import ResultKind
 from tests.campaigns import make_campaign, make_owner
+from tests.unit.stored_results import FAILED, NOTHING, Packed, download, load, make, store
 
 ROOT = Path(__file__).resolve().parents[2]
-MOMENT = dt.datetime(2026, 1, 31, 12, 0, 0, 123_000, dt.UTC)
-NOTHING, FAILED = object(), object()
-KINDS = {id(NOTHING): ResultKind.NOTHING, id(FAILED): ResultKind.FAILED}
-
-
-def store(database: Database, campaign_id: int, outcomes: Iterable[tuple[int, Any]], run: int = 1) -> None:
-    """Put outcomes straight into the table. A value that is bytes already is kept as it is."""
-    rows = [_row(campaign_id, run, position, value) for position, value in outcomes]
-    for start in range(0, len(rows), 5000):
-        database.write(lambda connection, s=start: connection.execute(sa.insert(Result), rows[s : s + 5000]))
-
-
-def _row(campaign_id: int, run: int, position: int, value: Any) -> dict[str, Any]:
-    kind = KINDS.get(id(value), ResultKind.VALUE)
-    data = None if kind is not ResultKind.VALUE else value if isinstance(value, Packed) else msgpack.packb(value)
-    return {
-        "campaign_id": campaign_id, "run": run, "position": position, "kind": int(kind), "data": data,
-        "date_added": MOMENT, "compute_ms": 7, "volunteer_id": 1, "kernel_version": 1,
-    }  # fmt: skip
-
-
-class Packed(bytes):
-    """A value that is msgpack already."""
-
-
-def make(database: Database, outcomes: Iterable[tuple[int, Any]], datasets: int = 10) -> int:
-    campaign_id = make_campaign(database, [{"n": n} for n in range(datasets)])
-    store(database, campaign_id, outcomes)
-    return campaign_id
 
 
 @pytest.fixture
 def session(database: Database) -> Iterator[Session]:
     with Session(database.engine) as session:
         yield session
-
-
-def load(session: Session, campaign_id: int) -> Campaign:
-    return session.get_one(Campaign, campaign_id, options=[joinedload(Campaign.schedule)])
-
-
-def download(
-    database: Database,
-    campaign_id: int,
-    kind: Format = Format.MSGPACK,
-    fields: str | None = None,
-    folder: str = tempfile.gettempdir(),
-) -> bytes:
-    made = downloads.make_download(database.engine, campaign_id, kind, downloads.parse_fields(fields, kind), folder)
-    return read(made)
-
-
-def read(made: Download) -> bytes:
-    content = b"".join(made.iter_chunks())
-    made.close()
-    assert made.size_bytes == len(content)
-    return content
 
 
 # Downloads
@@ -352,77 +297,3 @@ def _store_many(database: Database, campaign_id: int, count: int, data: bytes) -
     result = sa.text(series.format(columns, "1, n, 0, :data, 0, 0, 0, 1"))
     small = {**values, "data": b"\x01"}
     database.write(lambda connection: (connection.execute(dataset, small), connection.execute(result, values)))
-
-
-# Pages and single results
-
-
-def test_outcomes_are_listed_in_dataset_order_with_their_datasets(database: Database, session: Session) -> None:
-    campaign_id = make(database, [(4, "b"), (1, NOTHING), (0, "a"), (3, FAILED)])
-    page = results.list_results(session, load(session, campaign_id))
-    assert [(row.position, row.kind.name) for row in page.rows] == [
-        (0, "VALUE"), (1, "NOTHING"), (3, "FAILED"), (4, "VALUE")
-    ]  # fmt: skip
-    first = page.rows[0]
-    assert (msgpack.unpackb(first.dataset), msgpack.unpackb(first.result)) == ({"n": 0}, "a")
-    assert (first.result_bytes, first.dataset_bytes) == (2, 4)
-    assert (first.date_added, first.compute_ms) == (MOMENT, 7)
-    assert page.rows[1].result is None
-    assert (page.previous, page.next) == (None, None)
-
-
-def test_pages_follow_each_other_forwards_and_back_without_gap_or_overlap(database: Database, session: Session) -> None:
-    positions = [n for n in range(40) if n % 3]
-    campaign = load(session, make(database, [(n, n) for n in positions], datasets=40))
-    pages, key = [], -1
-    while True:
-        page = results.list_results(session, campaign, key, limit=5)
-        pages.append((key, [row.position for row in page.rows]))
-        if page.next is None:
-            break
-        key = page.next
-    assert [position for _, page in pages for position in page] == positions
-    back = [key]
-    while (previous := results.list_results(session, campaign, back[-1], limit=5).previous) is not None:
-        back.append(previous)
-    assert back == [key for key, _ in reversed(pages)]
-
-
-def test_a_full_last_page_has_no_next_one(database: Database, session: Session) -> None:
-    campaign = load(session, make(database, [(n, n) for n in range(5)]))
-    assert results.list_results(session, campaign, limit=5).next is None
-
-
-def test_a_page_reads_only_the_beginning_of_large_values(database: Database, session: Session) -> None:
-    campaign = load(session, make(database, [(0, "x" * 1_000_000)]))
-    (row,) = results.list_results(session, campaign).rows
-    assert (len(row.result or b""), row.result_bytes) == (results.CELL_BYTES, 1_000_005)
-    alone = results.get_result(session, campaign, 0)
-    assert (len(alone.result or b""), alone.result_bytes) == (results.VALUE_BYTES, 1_000_005)
-
-
-@pytest.mark.parametrize(
-    ("position", "message"),
-    [(5, "Dataset 5 has no result yet"), (10, "no dataset 10: the last one is 9"), (10**30, "no dataset 1,000")],
-)
-def test_a_result_that_is_not_there_is_not_found_and_the_message_says_why(
-    database: Database, session: Session, position: int, message: str
-) -> None:
-    campaign = load(session, make(database, [(0, 1)]))
-    with pytest.raises(NotFound, match=message):
-        results.get_result(session, campaign, position)
-
-
-def test_neighbours_are_the_outcomes_around(database: Database, session: Session) -> None:
-    campaign = load(session, make(database, [(1, 1), (4, FAILED), (8, 1)]))
-    assert results.find_neighbours(session, campaign, 4) == (1, 8)
-    assert results.find_neighbours(session, campaign, 1) == (None, 4)
-    assert results.find_neighbours(session, campaign, 8) == (4, None)
-
-
-def test_reading_does_not_change_anything(database: Database, session: Session) -> None:
-    campaign_id = make(database, [(0, 1)])
-    before = [database.read(lambda c, t=t: c.execute(sa.select(t)).all()) for t in (Result, Dataset, Schedule)]
-    download(database, campaign_id, Format.CSV)
-    results.list_results(session, load(session, campaign_id))
-    assert before == [database.read(lambda c, t=t: c.execute(sa.select(t)).all()) for t in (Result, Dataset, Schedule)]

@@ -11,7 +11,7 @@ from tests.processes import Site, run_site
 
 ENVIRON = {
     "CONNECTIONS_PER_ADDRESS": "4000",
-    "DATASET_DEADLINE_S": "3600",  # what is held while an abuse goes on, for minutes at full size, is not given to others
+    "DATASET_DEADLINE_S": "3600",  # what is held while an abuse goes on, for minutes at full size, is not given away
     "HELLO_TIMEOUT_S": "3",
     "PING_TIMEOUT_S": "1",  # whoever takes nothing of its output for three of them is ended
 }

@@ -1,7 +1,8 @@
 """Honest classic clients in a process of their own: `python -m tests.abuse.honest PORT CAMPAIGN CLIENTS THINK_S`.
 
 Each answers dataset n with 2n after a moment's thought, and waits for the next one. A line on standard input names what
-the latencies that follow belong to, an empty line: to nothing. "tell" prints them as JSON, "end" ends the process.
+the latencies that follow belong to, an empty line: to nothing. "tell" prints them as JSON, "count" how many the present
+name has; "end" ends the process.
 """
 
 from __future__ import annotations
@@ -123,6 +124,8 @@ class Crowd:
         assert not rest
         if command == "tell":
             print(json.dumps({"latencies": self.latencies, "acknowledged": self.acknowledged}), flush=True)
+        elif command == "count":
+            print(len(self.latencies[self.label]), flush=True)
         else:
             self.label = command
         return command != "end"

@@ -25,6 +25,9 @@ from app.states import Generation, Intent
 
 NAME_MAX = 100
 DESCRIPTION_MAX = 4000
+# Below a second a slow or busy device fails datasets that are right; beyond an hour a closed tab loses too much.
+DEADLINE_MIN_S = 1.0
+DEADLINE_MAX_S = 3600.0
 ID_MAX = 2**31 - 1  # a number beyond it in an address is no id; the databases would refuse to compare with it
 NO_CAMPAIGN = "There is no such campaign, or it is not yours."
 # Errors that a page looks through to group them: a kernel that throws for every dataset leaves millions.
@@ -54,6 +57,7 @@ class Upload:
     autostart: bool = False
     listed: bool = True
     sloppy: bool = False
+    deadline_s: float | None = None  # what one dataset may take; None: the setting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +107,7 @@ def create_campaign(session: Session, owner: User, upload: Upload, settings: Set
         autostart=upload.autostart,
         listed=upload.listed,
         sloppy=upload.sloppy,
+        deadline_ms=None if upload.deadline_s is None else round(upload.deadline_s * 1000),
         kernel=upload.kernel,
         kernel_hash=_hash(upload.kernel),
         static_dataset=upload.static_dataset,
@@ -140,6 +145,17 @@ def iter_problems(upload: Upload, settings: Settings) -> Iterator[InvalidInput]:
             _check_file(title, field, getattr(upload, field), limit_bytes, required=required)
         except InvalidInput as problem:
             yield problem
+    if upload.deadline_s is not None and not DEADLINE_MIN_S <= upload.deadline_s <= DEADLINE_MAX_S:
+        yield InvalidInput(
+            f"The time limit is {upload.deadline_s:,g} seconds; it must be from {DEADLINE_MIN_S:g} to "
+            f"{DEADLINE_MAX_S:,g}, or empty.",
+            "deadline_s",
+        )
+
+
+def get_deadline_ms(campaign: Campaign, settings: Settings) -> int:
+    """Return how many milliseconds one dataset of a campaign may take."""
+    return campaign.deadline_ms or int(settings.dataset_deadline_s * 1000)
 
 
 def _iter_text_problems(field: str, text: str, limit: int) -> Iterator[InvalidInput]:

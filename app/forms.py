@@ -6,6 +6,7 @@ out. Its CSRF token is checked for every request by the security module.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from flask import render_template, request
@@ -19,6 +20,7 @@ from app.campaigns import Upload
 from app.errors import InvalidInput
 
 SOURCES = ("kernel", "static_dataset", "dataset_gen")
+SECONDS = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 class Form(FlaskForm):  # type: ignore[misc]
@@ -104,6 +106,7 @@ class CampaignForm(Form):
     listed = Tick("List it for volunteers who help anybody", default=True)
     autostart = Tick("Let pages that embed it start without a click", default=False)
     sloppy = Tick("Run the kernel in sloppy mode", default=False)
+    deadline_s = StringField("Time limit for one dataset, in seconds")
 
     def anchor(self, field: Field) -> str:
         """Return the id of the text area for a source, whose file control cannot be filled in by us."""
@@ -122,8 +125,20 @@ class CampaignForm(Form):
             listed=self.listed.data,
             autostart=self.autostart.data,
             sloppy=self.sloppy.data,
+            deadline_s=self._read_deadline(),
             **sources,
         )
+
+    def _read_deadline(self) -> float | None:
+        text = (self.deadline_s.data or "").strip()
+        if not text:
+            return None
+        if not SECONDS.fullmatch(text):
+            self._refuse(
+                "deadline_s", "Give the time limit as a number of seconds, such as 60 or 2.5, or leave it empty."
+            )
+            return None
+        return float(text)
 
     def _read_source(self, name: str) -> bytes:
         file, text = self[name].data, self[f"{name}_text"].data or ""

@@ -75,6 +75,7 @@ def _copy_of(campaign: Campaign) -> dict[str, object]:
         "listed": campaign.listed,
         "autostart": campaign.autostart,
         "sloppy": campaign.sloppy,
+        "deadline_s": "" if campaign.deadline_ms is None else f"{campaign.deadline_ms / 1000:.15g}",
     }
 
 

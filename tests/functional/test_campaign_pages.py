@@ -67,6 +67,14 @@ class TestUpload:
             ({"kernel_text": "", "kernel": (b"(\xff)", "k.js")}, "kernel", "byte 1 (0xff)"),
             ({"static_dataset": (b"ab\xc3(", "data.txt")}, "static_dataset", "byte 2 (0xc3)"),
             ({"dataset_gen_text": "", "dataset_gen": (b"\x80", "g.js")}, "dataset_gen", "byte 0 (0x80)"),
+            ({"deadline_s": "soon"}, "deadline_s", "as a number of seconds"),
+            ({"deadline_s": "nan"}, "deadline_s", "as a number of seconds"),
+            ({"deadline_s": "1e400"}, "deadline_s", "as a number of seconds"),
+            ({"deadline_s": "2,5"}, "deadline_s", "as a number of seconds"),
+            ({"deadline_s": "0"}, "deadline_s", "is 0 seconds; it must be from 1 to 3,600"),
+            ({"deadline_s": "0.9999"}, "deadline_s", "is 0.9999 seconds; it must be from 1 to 3,600"),
+            ({"deadline_s": "-5"}, "deadline_s", "is -5 seconds; it must be from 1 to 3,600"),
+            ({"deadline_s": "3600.1"}, "deadline_s", "it must be from 1 to 3,600"),
             ({"kernel_text": "x" * ((1 << 20) + 1)}, "kernel", "1,048,577 bytes; the limit is 1,048,576"),
         ],
     )
@@ -103,6 +111,31 @@ class TestUpload:
         assert response.json is not None
         assert response.json["error"]["field"] == "static_dataset"
         assert "byte 2 (0xff)" in response.json["error"]["message"]
+
+    def test_a_time_limit_is_kept_copied_and_shown_and_empty_means_the_sites_own(
+        self, alice: cast.Person, database: Database
+    ) -> None:
+        limited, unlimited = make(alice, deadline_s=" 2.5 "), make(alice, deadline_s="")
+        assert read(database, limited, Campaign.deadline_ms) == (2500,)
+        assert read(database, unlimited, Campaign.deadline_ms) == (None,)
+        assert "One dataset may take 2.5 seconds." in text(alice.get(f"/campaign/{limited}"))
+        assert "One dataset may take" not in text(alice.get(f"/campaign/{unlimited}"))
+        assert re.search(r'name="deadline_s"[^>]*value="2\.5"', text(alice.get(f"/campaign/new?from={limited}")))
+        assert re.search(r'name="deadline_s"[^>]*value=""', text(alice.get(f"/campaign/new?from={unlimited}")))
+
+    def test_the_least_and_the_largest_time_limit_are_taken(self, alice: cast.Person, database: Database) -> None:
+        for seconds in (1, 3600):
+            campaign_id = make(alice, deadline_s=str(seconds))
+            assert read(database, campaign_id, Campaign.deadline_ms) == (1000 * seconds,)
+
+    def test_sloppy_mode_comes_with_its_warning(self, alice: cast.Person) -> None:
+        page = " ".join(text(alice.get("/campaign/new")).split())
+        label, hint = re.search(  # type: ignore[union-attr]
+            r'<label for="sloppy">([^<]*)</label> <p class="hint" id="sloppy-hint">([^<]*)</p>', page
+        ).groups()
+        assert label == "Run the kernel in sloppy mode"
+        assert "slower" in hint
+        assert "a misspelt name becomes a global variable" in hint
 
     def test_ticks_stay_as_they_were_when_the_form_comes_back(self, alice: cast.Person) -> None:
         response = alice.post("/campaign/new", {**FORM, "name": "", "listed": "off", "sloppy": ["off", "on"]})

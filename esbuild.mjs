@@ -9,7 +9,10 @@ const root = path.dirname(fileURLToPath(import.meta.url));
 const source = path.join(root, 'app/static');
 const output = path.join(source, 'dist');
 const HARNESS = ['embed.js', 'inner.js'];
+// Modules are strict, and bundles of them must stay so: from a sloppy function a sloppy kernel would get at its caller
+// with its arguments, one of which is the event that knows the worker's port.
 const common = {
+  banner: { js: '"use strict";' },
   bundle: true, minify: true, format: 'iife', platform: 'browser', target: ['es2022'], charset: 'utf8',
   legalComments: 'none', logLevel: 'warning', absWorkingDir: root,
 };

@@ -32,6 +32,19 @@ test('a kernel is strict unless its campaign is sloppy', () => {
   assert.equal(run('{main: function () { return 010; }}', true), 8);
 });
 
+test('a kernel with implicit globals is refused by its run in strict mode, and runs in sloppy mode', () => {
+  const source = '{main: function () { sum = 0; for (i = 1; i <= 10; i += 1) sum += i; return sum; }}';
+  assert.throws(() => run(source), { name: 'ReferenceError', message: 'sum is not defined' });
+  assert.equal(run(source, true), 55);
+  assert.throws(() => run('lib = 7; ({main: function () { return lib; }})'), { message: 'lib is not defined' });
+  assert.equal(run('lib = 7; ({main: function () { return lib; }})', true), 7);
+});
+
+test('a sloppy kernel may still ask for strict mode itself', () => {
+  assert.throws(() => run('"use strict"; var a = 1; ({main: function () { undeclared = a; }})', true), /not defined/);
+  assert.throws(() => run('{main: function () { "use strict"; undeclared = 1; }}', true), /not defined/);
+});
+
 test('a source is evaluated once, even when it throws a SyntaxError as it runs', () => {
   globalThis.runs = 0;
   assert.throws(() => run('(function () { runs += 1; JSON.parse("{"); })()'), SyntaxError);

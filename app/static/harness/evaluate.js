@@ -1,10 +1,21 @@
 // A kernel's source to its two functions. docs/kernel-api.md states these rules.
 
+import { locate } from './location.js';
 import * as own from './primordials.js';
 
 const evaluateGlobally = globalThis.eval;
 const parsePrototype = SyntaxError.prototype;
-const SOURCE_NAME = '\n//# sourceURL=kernel.js';
+const FILE = 'kernel.js';
+const SOURCE_NAME = `\n//# sourceURL=${FILE}`;
+const STRICT = "'use strict';";
+// These have the same length, so that whoever shows an error can put the columns of the first line right.
+const EXPRESSION = '(() => (';
+const PROGRAM = '(() => {';
+const STRICT_START = 'void 0; ';
+const SLOPPY_START = '        ';
+
+/** How many characters go before the source on its first line. @param {boolean} sloppy */
+export const countBefore = (sloppy) => EXPRESSION.length + (sloppy ? 0 : STRICT.length);
 
 /**
  * Evaluate a kernel: as an expression, or, where that does not parse, as a program whose last value counts.
@@ -14,7 +25,7 @@ const SOURCE_NAME = '\n//# sourceURL=kernel.js';
  * @throws whatever the kernel throws; TypeError when it is not a kernel
  */
 export function evaluateKernel(source, sloppy) {
-  const target = run(source, sloppy ? '' : "'use strict';");
+  const target = run(source, sloppy ? '' : STRICT);
   if (target === null || (typeof target !== 'object' && typeof target !== 'function')) {
     throw new own.TypeFailure(`the kernel must evaluate to an object with a main function, not to ${kindOf(target)}`);
   }
@@ -32,14 +43,14 @@ function requireFunction(name, value) {
 // Each reading is first parsed as the body of a function that is not called, so that a SyntaxError which the kernel
 // throws while it runs is not taken for one of its source.
 function run(source, prefix) {
-  const expression = parse(`${prefix}(() => (${source}\n))`);
+  const expression = parse(`${prefix}${EXPRESSION}${source}\n))`);
   if (typeof expression.made === 'function') return (0, expression.made)();
-  const program = parse(`${prefix}(() => {${source}\n})`);
-  // The directive would be the value of a program that has none of its own.
-  const start = prefix === '' ? '' : `${prefix}void 0;`;
+  const program = parse(`${prefix}${PROGRAM}${source}\n})`);
+  // The directive would be the value of a program that has none of its own. A sloppy one may begin with directives.
+  const start = prefix === '' ? SLOPPY_START : `${prefix}${STRICT_START}`;
   if (typeof program.made === 'function') return evaluateGlobally(`${start}${source}${SOURCE_NAME}`);
   // Neither parses: a source that opens like an expression was meant as one, so that error is the useful one.
-  throw opensAsExpression(source) ? expression.failure : program.failure;
+  throw locate(opensAsExpression(source) ? expression.failure : program.failure, FILE);
 }
 
 function parse(text) {

@@ -138,6 +138,7 @@ class TestKernelsThatFail:
             "(function () { throw new Error('at load'); })()": "Error: at load",
             "(function () { for (;;); })()": "TimeoutError: loading the kernel took longer than 5000 ms",
         }
+        places = {"{main: function () { retrun 1 }}": "at kernel.js:1:50", "// A comment.\nvar a = ;": "at kernel.js:2:9"}
         server = desk.serve(next(iter(bad)), COUNT, "data", deadline_ms=500)
         embed = desk.start(threads=2)
         for number, (kernel, message) in enumerate(bad.items(), 1):
@@ -145,6 +146,7 @@ class TestKernelsThatFail:
                 server.switch(kernel, COUNT)
             server.wait(lambda number=number: len(server.load_failures) == number)
             assert "{name}: {message}".format(**server.load_failures[-1]) == message
+            assert server.load_failures[-1]["stack"].endswith(places.get(kernel, ""))
             expect(state_of(embed)).to_contain_text(message)
         assert (server.results, server.errors, sum(server.wants)) == ({}, {}, 0)
         server.switch("{main: function (d) { return 'good'; }, loadStaticDataset: function () {}}", COUNT)

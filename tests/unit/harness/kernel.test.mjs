@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { decode } from '../../../app/static/harness/codec.js';
 import { installConsole } from '../../../app/static/harness/console.js';
-import { evaluateKernel } from '../../../app/static/harness/evaluate.js';
+import { countBefore, evaluateKernel } from '../../../app/static/harness/evaluate.js';
 import { encodeFailure } from '../../../app/static/harness/failure.js';
 import { lockDown } from '../../../app/static/harness/lockdown.js';
 
@@ -39,6 +39,17 @@ test('a kernel with implicit globals is refused by its run in strict mode, and r
   assert.throws(() => run('lib = 7; ({main: function () { return lib; }})'), { message: 'lib is not defined' });
   assert.equal(run('lib = 7; ({main: function () { return lib; }})', true), 7);
 });
+
+for (const sloppy of [false, true]) {
+  test(`a column of the first line can be put right in ${sloppy ? 'sloppy' : 'strict'} mode`, () => {
+    for (const source of ['{main: function () { throw new Error(); }}', 'var a = 1; ({main() { throw new Error(); }})']) {
+      let stack = '';
+      try { run(source, sloppy); } catch (error) { ({ stack } = error); }
+      const column = Number(/kernel\.js:1:(\d+)/.exec(stack)[1]) - countBefore(sloppy);
+      assert.equal(column, source.indexOf('new Error') + 1);
+    }
+  });
+}
 
 test('a sloppy kernel may still ask for strict mode itself', () => {
   assert.throws(() => run('"use strict"; var a = 1; ({main: function () { undeclared = a; }})', true), /not defined/);

@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.errors import NotFound
+from app.errors import InvalidInput, NotFound
 from app.models import Campaign, Dataset, KernelError, Result
 from app.states import ResultKind
 
@@ -81,12 +81,29 @@ def get_result(session: Session, campaign: Campaign, position: int) -> Row:
         row = session.execute(query).one_or_none()
         if row is not None:
             return _make_row(row)
-    generated = campaign.schedule.generated
-    if position < generated:
+    if position < campaign.schedule.generated:
         raise NotFound(f"Dataset {position:,} has no result yet.")
+    raise say_missing(campaign, position)
+
+
+def say_missing(campaign: Campaign, position: int) -> NotFound:
+    """Return the error for a dataset that a campaign does not have."""
+    generated = campaign.schedule.generated
     if generated == 0:
-        raise NotFound("This campaign has no datasets yet.")
-    raise NotFound(f"There is no dataset {position:,}: the last one is {generated - 1:,}.")
+        return NotFound("This campaign has no datasets yet.")
+    return NotFound(f"There is no dataset {position:,}: the last one is {generated - 1:,}.")
+
+
+def parse_position(text: str, field: str) -> int:
+    """Return the number of a dataset that somebody typed, MAX_POSITION at most; commas between digits are fine.
+
+    Raises:
+        InvalidInput: it is not a whole number from 0; names the field.
+    """
+    digits = text.strip().replace(",", "")
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 10:
+        raise InvalidInput("Give the number of a dataset: 0 is the first one.", field)
+    return min(int(digits), MAX_POSITION)
 
 
 def find_neighbours(session: Session, campaign: Campaign, position: int) -> tuple[int | None, int | None]:

@@ -216,6 +216,11 @@ def allow_embeds() -> None:
     g.frames = f"frame-src {get_settings().compute_url}/embed/; "
 
 
+def allow_sandbox() -> None:
+    """Let this response's page run kernels in the sandboxed inner frame, and show no other frame."""
+    g.frames = f"frame-src {get_settings().compute_url}/inner; "
+
+
 def _site_policy() -> str:
     script = f"'nonce-{g.csp_nonce}'" if "csp_nonce" in g else "'none'"
     return (

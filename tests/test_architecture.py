@@ -28,6 +28,7 @@ FLOORS = [
         "secrets_file",
         "demo",
         "downloads",
+        "trials",
     },
     {"extensions", "security", "forms", "hub", "outbox", "handshake", "websocket", "background", "mailbox"},
     {"blueprints"},

@@ -58,12 +58,7 @@ def list_all(campaign_id: int) -> ResponseReturnValue:
 
 
 def _parse_position(text: str, field: str) -> int:
-    digits = text.strip().replace(",", "")
-    if digits == "-1" and field == "after":
-        return -1
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > 10:
-        raise InvalidInput("Give the number of a dataset: 0 is the first one.", field)
-    return min(int(digits), results.MAX_POSITION)
+    return -1 if text.strip() == "-1" and field == "after" else results.parse_position(text, field)
 
 
 @blueprint.get("/<int:result_id>")

@@ -4,12 +4,17 @@
 import { MAX_DEPTH } from './messages.js';
 import * as own from './primordials.js';
 
+// More than any value has bytes, and still a small integer to the engine.
+const UNLIMITED = 0x3fffffff;
 let input;
 let view;
 let buffer;
 let offset = 0;
 let at = 0;
 let end = 0;
+// How many more values are read, and who is told of an array or object that was not read to its end.
+let room = 0;
+let onCut;
 const ascii = new own.PlainArray(128);
 for (let i = 0; i < 128; i += 1) ascii[i] = own.fromCharCode(i);
 
@@ -20,16 +25,35 @@ for (let i = 0; i < 128; i += 1) ascii[i] = own.fromCharCode(i);
  * @throws {Error} bytes that are not one well-formed msgpack value
  */
 export function decode(bytes) {
+  const value = open(bytes, UNLIMITED);
+  if (at !== end) throw new own.Failure('the msgpack value is followed by other bytes');
+  input = view = buffer = undefined;
+  return value;
+}
+
+/**
+ * Decode the beginning of a value: a large one would take the page's memory and time.
+ * @param {Uint8Array} bytes
+ * @param {number} most values in it that are read
+ * @param {(container: object, missing: number) => void} tellCut hears of each array or object that lacks elements
+ * @returns {unknown}
+ */
+export function decodeBeginning(bytes, most, tellCut) {
+  onCut = tellCut;
+  const value = open(bytes, most);
+  input = view = buffer = onCut = undefined;
+  return value;
+}
+
+function open(bytes, most) {
+  room = most;
   input = bytes;
   buffer = own.apply(own.typedArrayBuffer, bytes, []);
   offset = own.apply(own.typedArrayOffset, bytes, []);
   end = own.apply(own.typedArrayLength, bytes, []);
   view = new own.BytesView(buffer, offset, end);
   at = 0;
-  const value = readValue(0);
-  if (at !== end) throw new own.Failure('the msgpack value is followed by other bytes');
-  input = view = buffer = undefined;
-  return value;
+  return readValue(0);
 }
 
 function readValue(depth) {
@@ -128,24 +152,30 @@ function enter(length, depth) {
 function readArray(length, depth) {
   enter(length, depth);
   const items = [];
-  for (let i = 0; i < length; i += 1) {
+  let i = 0;
+  for (; i < length && room > 0; i += 1) {
+    room -= 1;
     const item = readValue(depth + 1);
     if (i in own.arrayPrototype) own.define(items, i, item);
     else items[i] = item;
   }
+  if (i < length) onCut(items, length - i);
   return items;
 }
 
 function readMap(length, depth) {
   enter(length, depth);
   const fields = {};
-  for (let i = 0; i < length; i += 1) {
+  let i = 0;
+  for (; i < length && room > 0; i += 1) {
+    room -= 1;
     const key = readKey(depth);
     const value = readValue(depth + 1);
     // `__proto__`, and whatever a kernel put on Object.prototype, must become own properties like any other.
     if (key in own.objectPrototype) own.define(fields, key, value);
     else fields[key] = value;
   }
+  if (i < length) onCut(fields, length - i);
   return fields;
 }
 

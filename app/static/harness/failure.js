@@ -1,7 +1,7 @@
 // What a kernel threw, as bytes to send: {name, message, stack}, each text cut to its limit.
 // Anything can be thrown, and reading it runs the kernel's code again.
 
-import { encode } from './codec.js';
+import { decode, encode } from './codec.js';
 import { MAX_ERROR_MESSAGE, MAX_ERROR_NAME, MAX_ERROR_STACK } from './messages.js';
 import * as own from './primordials.js';
 
@@ -18,6 +18,22 @@ export function encodeFailure(thrown) {
     message: cut(isObject ? readText(thrown, 'message') : `the kernel threw ${shown(thrown)}`, MAX_ERROR_MESSAGE),
     stack: cut(isObject ? kernelPart(readText(thrown, 'stack')) : '', MAX_ERROR_STACK),
   }, ROOM);
+}
+
+/**
+ * Read what `encodeFailure` made in a worker; whatever the bytes hold, three texts come out.
+ * @param {Uint8Array} bytes
+ * @returns {{name: string, message: string, stack: string}}
+ */
+export function decodeFailure(bytes) {
+  const error = { name: 'Error', message: '', stack: '' };
+  try {
+    const told = decode(bytes);
+    for (const key of Object.keys(error)) if (typeof told[key] === 'string') error[key] = told[key];
+  } catch {
+    error.message = 'the kernel failed, and its error cannot be read';
+  }
+  return error;
 }
 
 /** The text of any value, whatever it does when asked for it. */

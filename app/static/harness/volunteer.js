@@ -1,8 +1,8 @@
 // One tab's contribution, from consent to its end: hands what the server sends to the workers and what they answer
 // back, and tells the badge in which phase that is.
 
-import { decode } from './codec.js';
 import { Connection } from './connection.js';
+import { decodeFailure } from './failure.js';
 import { KIND_ERROR, KIND_GIVEN_BACK } from './messages.js';
 import { Pool } from './pool.js';
 import { Reporter } from './reporter.js';
@@ -117,7 +117,7 @@ export class Volunteer {
   }
 
   unloadable(bytes) {
-    const error = readError(bytes);
+    const error = decodeFailure(bytes);
     this.connection.failToLoad(error);
     this.show({ phase: UNLOADABLE, message: `${error.name}: ${error.message}` });
   }
@@ -167,16 +167,4 @@ export class Volunteer {
     const isOver = [SPENT, ENDED].includes(this.view.phase);
     this.onView({ ...this.view, phase: this.pool.paused && !isOver ? PAUSED : this.view.phase });
   }
-}
-
-// The worker made these bytes; whatever they hold, three texts come out.
-function readError(bytes) {
-  const error = { name: 'Error', message: '', stack: '' };
-  try {
-    const told = decode(bytes);
-    for (const key of Object.keys(error)) if (typeof told[key] === 'string') error[key] = told[key];
-  } catch {
-    error.message = 'the kernel did not load';
-  }
-  return error;
 }

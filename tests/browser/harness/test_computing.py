@@ -138,7 +138,10 @@ class TestKernelsThatFail:
             "(function () { throw new Error('at load'); })()": "Error: at load",
             "(function () { for (;;); })()": "TimeoutError: loading the kernel took longer than 5000 ms",
         }
-        places = {"{main: function () { retrun 1 }}": "at kernel.js:1:50", "// A comment.\nvar a = ;": "at kernel.js:2:9"}
+        places = {
+            "{main: function () { retrun 1 }}": "at kernel.js:1:50",
+            "// A comment.\nvar a = ;": "at kernel.js:2:9",
+        }
         server = desk.serve(next(iter(bad)), COUNT, "data", deadline_ms=500)
         embed = desk.start(threads=2)
         for number, (kernel, message) in enumerate(bad.items(), 1):

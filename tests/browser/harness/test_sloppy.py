@@ -1,4 +1,4 @@
-"""Legacy kernels: what needs implicit globals runs where its campaign asks for sloppy mode, and reaches nothing more."""
+"""Legacy kernels: what needs implicit globals runs where its campaign asks for sloppy mode, and reaches no more."""
 
 from __future__ import annotations
 

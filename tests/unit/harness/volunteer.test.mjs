@@ -138,7 +138,7 @@ test('bytes that are no error still become one', () => {
   const socket = meet(desk);
   desk.frame.alive[0].say('up');
   desk.frame.alive[0].say('load-failed', new Uint8Array([0xc1]));
-  assert.equal(socket.sent.at(-1), 'x{"name":"Error","message":"the kernel did not load","stack":""}');
+  assert.equal(socket.sent.at(-1), 'x{"name":"Error","message":"the kernel failed, and its error cannot be read","stack":""}');
 });
 
 test('a change gives back what is in hand and ends the old workers', () => {

@@ -33,7 +33,9 @@ addEventListener('keydown', (event) => {
 });
 chooseSource();
 
-const isTyped = () => form.elements.from.value === 'typed';
+function isTyped() {
+  return form.elements.from.value === 'typed';
+}
 
 function chooseSource() {
   view.parts.byNumber.hidden = isTyped();

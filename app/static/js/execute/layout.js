@@ -5,14 +5,17 @@ import { decodeBeginning } from '../../harness/codec.js';
 const MOST_VALUES = 2000;
 const MOST_TEXT = 1 << 14;
 const MOST_BYTES = 16;
-const WIDTH = 72;
 
-/** @param {Uint8Array} bytes msgpack @returns {{text: string, isWhole: boolean}} */
-export function layOut(bytes) {
+/**
+ * @param {Uint8Array} bytes msgpack
+ * @param {number} width of a line, in characters
+ * @returns {{text: string, isWhole: boolean}}
+ */
+export function layOut(bytes, width) {
   const missing = new Map();
   const value = decodeBeginning(bytes, MOST_VALUES, (container, count) => missing.set(container, count));
   const cut = { any: missing.size > 0 };
-  const text = layLines('', value, WIDTH, { missing, cut }).join('\n');
+  const text = layLines('', value, width, { missing, cut }).join('\n');
   return { text, isWhole: !cut.any };
 }
 

@@ -43,7 +43,8 @@ export class SourceView {
     else if (target.left < frame.left || target.right > frame.left + pane.clientWidth) {
       pane.scrollLeft += target.left - frame.left - pane.clientWidth / 2;
     }
-    pane.scrollIntoView({ block: 'nearest' });
+    const { top, bottom } = row.getBoundingClientRect();
+    if (top < 0 || bottom > innerHeight) pane.scrollIntoView({ block: 'nearest' });
   }
 }
 

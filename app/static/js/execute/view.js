@@ -6,6 +6,9 @@ import { SourceView } from './source.js';
 import { FAILED, NOTHING, STOPPED, UNLOADABLE, VALUE } from './trial.js';
 
 const MOST_LINES = 500;
+// A character of the monospaced fonts in use is so wide, in their size; a line has these many at most.
+const CHARACTER_EM = 0.61;
+const WIDEST = 88;
 const STATES = { [VALUE]: 'done', [NOTHING]: 'done', [FAILED]: 'failed', [UNLOADABLE]: 'failed', [STOPPED]: 'paused' };
 
 export class View {
@@ -18,7 +21,7 @@ export class View {
   /** Forget the last run. @param {string} words about the one that starts */
   begin(words) {
     const { parts } = this;
-    for (const name of ['error', 'figures', 'value', 'dataset', 'printed', 'report']) parts[name].hidden = true;
+    for (const name of ['error', 'figures', 'value', 'trace', 'dataset', 'printed', 'report']) parts[name].hidden = true;
     for (const name of ['lines', 'note']) parts[name].replaceChildren();
     parts.bar.removeAttribute('value');
     this.source.clear();
@@ -55,21 +58,29 @@ export class View {
   finish(outcome, dataset, before) {
     this.rest(describe(outcome), STATES[outcome.kind]);
     if (outcome.kind === VALUE) this.showValue(outcome.bytes);
-    if (outcome.error !== undefined) this.showError(outcome.error, before);
     this.showDataset(dataset);
     this.showFigures(outcome, dataset);
+    // Last, because it brings a line into view, which what appears above it would push away.
+    if (outcome.error !== undefined) this.showError(outcome.error, before);
   }
 
   showValue(bytes) {
-    const { text, isWhole } = layOut(bytes);
     this.parts.value.hidden = false;
+    const { text, isWhole } = layOut(bytes, this.countCharacters());
     this.parts.shown.textContent = text;
     this.parts.rest.hidden = isWhole;
   }
 
+  // How many characters stand on a line of the values' boxes, which are all as wide as the verdict.
+  countCharacters() {
+    const { width } = this.parts.verdict.closest('section').getBoundingClientRect();
+    const characterWidth = CHARACTER_EM * parseFloat(getComputedStyle(this.parts.shown).fontSize);
+    return Math.min(WIDEST, Math.floor((width - 40) / characterWidth));
+  }
+
   showDataset(bytes) {
     this.parts.dataset.hidden = false;
-    this.parts.given.textContent = layOut(bytes).text;
+    this.parts.given.textContent = layOut(bytes, this.countCharacters()).text;
   }
 
   showFigures({ ms, bytes }, dataset) {
@@ -135,12 +146,11 @@ export class View {
   }
 }
 
-function describe({ kind, ms, bytes, error }) {
+function describe({ kind, ms, bytes }) {
   if (kind === VALUE) return `A result of ${sayBytes(bytes.length)}, in ${sayTime(ms)}.`;
   if (kind === NOTHING) return `No result: main returned null or undefined. It took ${sayTime(ms)}.`;
   if (kind === STOPPED) return 'Stopped by you.';
-  const what = kind === UNLOADABLE ? 'The kernel did not load' : 'The dataset failed';
-  return `${what}: ${error.name || 'Error'}${error.message && `: ${error.message}`}`;
+  return kind === UNLOADABLE ? 'The kernel did not load.' : 'The dataset failed.';
 }
 
 const sayPlace = ({ line, column }) => `Line ${line}${column === undefined ? ', its end' : `, column ${column}`}`;

@@ -15,6 +15,10 @@ from tests.processes import Site
 
 SOON_MS = 20_000
 EMAIL = "olive@example.org"
+ENDLESS = "{\n  main(d) {\n    if (d.n === 0) for (;;);\n    return d.n;\n  },\n}"
+LONG = (
+    "(function () {\n" + "  // A line of its own.\n" * 200 + "  return { main(d) { return d.missing.field; } };\n})()"
+)
 # In every frame, before anything else runs there.
 NOTE_VIOLATIONS = """
   globalThis.violations = [];

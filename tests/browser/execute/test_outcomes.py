@@ -3,64 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import time
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect
+import sqlalchemy as sa
+from playwright.sync_api import Page, expect
 
-from app import migrate
-from app.database import Database
-from tests.browser.trying import EMAIL, Bench, list_violations, watch
-from tests.processes import Site, run_site
+from app.models import KernelError
+from tests.browser.execute.bench import ENDLESS, LONG, Bench
+from tests.campaigns import read_results
 
 pytestmark = pytest.mark.browser
-
-ENDLESS = "{\n  main(d) {\n    if (d.n === 0) for (;;);\n    return d.n;\n  },\n}"
-LONG = (
-    "(function () {\n" + "  // A line of its own.\n" * 200 + "  return { main(d) { return d.missing.field; } };\n})()"
-)
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The site with its compute origin, as two processes."""
-    folder = tmp_path_factory.mktemp("execute") / "instance"
-    folder.mkdir()
-    url = f"sqlite:///{folder}/manyhands.sqlite3"
-    database = Database(url)
-    migrate.upgrade(database)
-    database.dispose()
-    with run_site(folder, url, "web", "socket", MAX_SPARES="0") as site:
-        yield site
-
-
-@pytest.fixture(scope="module")
-def owner(chromium: Browser, site: Site) -> Iterator[BrowserContext]:
-    """The owner's browser, signed up."""
-    context = chromium.new_context(base_url=site.url, viewport={"width": 1280, "height": 800})
-    page = context.new_page()
-    page.goto("/signup")
-    for label, value in (("First name", "Olive"), ("Last name", "Owner"), ("E-mail", EMAIL)):
-        page.get_by_label(label).fill(value)
-    page.get_by_label("Password").fill("correct horse battery")
-    page.get_by_role("button", name="Make the account").click()
-    page.wait_for_url(lambda url: not url.endswith("/signup"))
-    page.close()
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def bench(site: Site, owner: BrowserContext) -> Iterator[Bench]:
-    """A page of the owner's, which must not have thrown, nor met its policy."""
-    database = Database(site.environ["DATABASE_URL"])
-    bench = Bench(site, database, owner, owner.new_page())
-    watch(bench.page, bench.errors)
-    yield bench
-    violations = list_violations(bench.page)
-    bench.page.close()
-    database.dispose()
-    assert (bench.errors, violations) == ([], [])
 
 
 class TestResults:
@@ -119,7 +72,7 @@ class TestErrors:
     def test_the_line_of_an_error_is_marked_and_in_view(self, bench: Bench) -> None:
         bench.open(LONG)
         bench.run(number=0)
-        bench.expect_verdict("The dataset failed: TypeError: Cannot read properties of undefined (reading 'field')")
+        bench.expect_verdict("The dataset failed. TypeError: Cannot read properties of undefined (reading 'field')")
         bench.expect_mark(202, "field")
         expect(bench.part("placeLink")).to_have_text("Line 202, column 39")
         assert "blob:" not in (bench.part("stack").text_content() or "")
@@ -166,10 +119,10 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("kernel", "words"),
         [
-            ("{main() { throw 'a text'; }}", "The dataset failed: Error: the kernel threw a text"),
+            ("{main() { throw 'a text'; }}", "The dataset failed. Error: the kernel threw a text"),
             ("{main() { return () => 1; }}", "TypeError: the result is a function, which cannot be stored"),
             ("{main() { return 'x'.repeat(17 << 20); }}", "RangeError: the result is larger than 16777216 bytes"),
-            ("{name: 'no main'}", "The kernel did not load: TypeError: the kernel's main must be a function"),
+            ("{name: 'no main'}", "The kernel did not load. TypeError: the kernel's main must be a function"),
         ],
     )
     def test_an_error_without_a_line_is_shown_without_a_mark(self, bench: Bench, kernel: str, words: str) -> None:
@@ -179,18 +132,6 @@ class TestErrors:
         expect(bench.page.locator(".source .marked")).to_have_count(0)
         expect(bench.part("place")).to_be_hidden()
 
-    def test_implicit_globals_fail_in_strict_mode_and_compute_in_sloppy_mode(self, bench: Bench) -> None:
-        kernel = (
-            "{\n  main: function (d) {\n    sum = 0;\n    for (i = 1; i <= d.n; i++) sum += i;\n    return sum;\n  }\n}"
-        )
-        bench.open(kernel)
-        bench.run(number=4)
-        bench.expect_verdict("ReferenceError: sum is not defined")
-        bench.expect_mark(3, "=")  # where the engine has it
-        bench.open(kernel, sloppy=True)
-        bench.run(number=4)
-        expect(bench.part("shown")).to_have_text("10")
-
 
 class TestTime:
     def test_an_endless_loop_is_ended_at_the_deadline_and_the_page_goes_on(self, bench: Bench) -> None:
@@ -199,7 +140,7 @@ class TestTime:
         bench.run(number=0)
         bench.expect_verdict("Computing…")
         before = bench.page.evaluate("ticks")
-        bench.expect_verdict("The dataset failed: TimeoutError: the dataset took longer than 1000 ms")
+        bench.expect_verdict("The dataset failed. TimeoutError: the dataset took longer than 1000 ms")
         assert bench.page.evaluate("ticks") - before > 10
         bench.run(number=3)
         expect(bench.part("shown")).to_have_text("3")
@@ -207,7 +148,7 @@ class TestTime:
     def test_a_kernel_that_never_loads_is_ended_as_for_volunteers(self, bench: Bench) -> None:
         bench.open("(function () { for (;;); })()", deadline_ms=1000)
         bench.run(number=0)
-        bench.expect_verdict("The kernel did not load: TimeoutError: loading the kernel took longer than 5000 ms")
+        bench.expect_verdict("The kernel did not load. TimeoutError: loading the kernel took longer than 5000 ms")
 
     def test_stop_ends_it_at_once(self, bench: Bench) -> None:
         bench.open(ENDLESS, deadline_ms=60_000)
@@ -234,7 +175,48 @@ class TestTime:
         expect(lines.nth(1)).to_have_class("warn")
         expect(bench.part("bar")).to_have_attribute("value", "0.25")
         expect(bench.part("note")).to_have_text("first pass")
-        expect(bench.page.get_by_role("status")).to_have_text("Computing…")
+        expect(bench.part("verdict")).to_have_text("Computing…")
         bench.page.keyboard.press("Escape")
         bench.expect_verdict("Stopped by you.")
         expect(lines).to_have_count(2)
+
+
+IMPLICIT = "{\n  main: function (d) {\n    sum = 0;\n    for (i = 1; i <= d.n; i++) sum += i;\n    return sum;\n  }\n}"
+
+
+class TestVolunteers:
+    """What the page says is what volunteers' browsers make of the same campaign."""
+
+    def test_implicit_globals_fail_in_strict_mode_here_as_there(self, bench: Bench) -> None:
+        campaign_id = bench.open(IMPLICIT, [{"n": 4}])
+        bench.run(number=0)
+        bench.expect_verdict("ReferenceError: sum is not defined")
+        bench.expect_mark(3, "=")  # where the engine has it
+        stack = bench.part("stack").text_content()
+        volunteer = help_with(bench, campaign_id)
+        find = sa.select(KernelError.name, KernelError.message, KernelError.stack).where(
+            KernelError.campaign_id == campaign_id
+        )
+        give_up_at = time.monotonic() + 20
+        while not (rows := bench.database.read(lambda connection: connection.execute(find).all())):
+            assert time.monotonic() < give_up_at
+            volunteer.wait_for_timeout(100)
+        volunteer.close()
+        assert tuple(rows[0]) == ("ReferenceError", "sum is not defined", stack)
+
+    def test_implicit_globals_compute_in_sloppy_mode_here_as_there(self, bench: Bench) -> None:
+        campaign_id = bench.open(IMPLICIT, [{"n": 4}, {"n": 100}], sloppy=True)
+        bench.run(number=1)
+        expect(bench.part("shown")).to_have_text("5050")
+        volunteer = help_with(bench, campaign_id)
+        expect(volunteer.get_by_role("status")).to_have_text("Finished: thank you!", timeout=20_000)
+        volunteer.close()
+        assert read_results(bench.database, campaign_id) == {0: 10, 1: 5050}
+
+
+def help_with(bench: Bench, campaign_id: int) -> Page:
+    """Take part in a campaign as a volunteer."""
+    volunteer = bench.context.new_page()
+    volunteer.goto(f"http://localhost:{bench.site.socket_port}/embed/{campaign_id}")
+    volunteer.get_by_role("button", name="Start").click()
+    return volunteer

@@ -29,6 +29,8 @@ form.addEventListener('input', () => refuse(''));
 stop.addEventListener('click', halt);
 addEventListener('keydown', (event) => {
   if (event.key === 'Escape' && current !== undefined) halt();
+});
+typed.addEventListener('keydown', (event) => {
   if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.requestSubmit();
 });
 chooseSource();
@@ -120,7 +122,8 @@ async function readDataset() {
 
 async function fetchDataset(wanted) {
   const response = await ask(`${facts.datasetUrl}?${new URLSearchParams({ number: wanted })}`);
-  if (!response.ok) throw new Refusal(await readRefusal(response));
+  if ([404, 422].includes(response.status)) throw new Refusal(await readRefusal(response));
+  if (!response.ok) throw new Error(await readRefusal(response));
   return new Uint8Array(await response.arrayBuffer());
 }
 

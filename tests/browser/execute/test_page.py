@@ -69,6 +69,31 @@ class TestRefusals:
         bench.run(number=0)
         bench.expect_verdict("Nothing ran: the kernel has changed since. Reload this page.")
 
+    def test_who_is_signed_out_meanwhile_is_told_so(self, bench: Bench) -> None:
+        bench.open("{main() { return 1; }}")
+        cookies = bench.context.cookies()
+        bench.context.clear_cookies()
+        try:
+            bench.run(number=0)
+            bench.expect_verdict("Nothing ran: Sign in to see this.")
+        finally:
+            bench.context.add_cookies(cookies)  # type: ignore[arg-type]
+        bench.run(number=0)
+        bench.expect_verdict("A result of 1 byte")
+
+    def test_a_sandbox_that_does_not_start_says_so_and_is_tried_again(self, bench: Bench) -> None:
+        bench.page.clock.install()
+        bench.open("{main() { return 1; }}")
+        bench.page.route("**/inner", lambda route: route.abort())
+        with bench.page.expect_event("requestfailed"):
+            bench.run(number=0)
+        bench.page.clock.fast_forward(20_000)
+        bench.expect_verdict("did not start. Try again in a moment.")
+        bench.page.unroute("**/inner")
+        bench.run(number=0)
+        bench.expect_verdict("A result of 1 byte")
+        assert bench.page.locator("iframe").count() == 1
+
 
 class TestSandbox:
     def test_a_kernel_cannot_reach_the_page(self, bench: Bench) -> None:

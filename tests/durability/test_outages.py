@@ -134,6 +134,12 @@ def test_hellos_are_refused_soon_while_postgresql_does_not_answer_and_volunteers
     record_verdict(record_property, verdict, crowd)
 
 
+def limit_pages(instance: Path, pages: int) -> None:
+    """Say how long the database file may become, in one step: the process reads it before each transaction."""
+    (instance / "next").write_text(str(pages))
+    (instance / "next").replace(instance / PAGES_FILE)
+
+
 def test_nobody_is_told_anything_while_the_disk_is_full_and_all_goes_on_when_there_is_room(
     tmp_path: Path, sqlite_url: str, habits: Habits, datasets: list[int], record_property: Record
 ) -> None:
@@ -146,13 +152,13 @@ def test_nobody_is_told_anything_while_the_disk_is_full_and_all_goes_on_when_the
         for fill in range(scaled(1, 4)):
             crowd.wait_for((fill + 1) * len(datasets) // (scaled(1, 4) + 3))
             workers = site.worker_pids("socket")
-            (instance / PAGES_FILE).write_text("1")  # no more than it has
+            limit_pages(instance, 1)  # no more than it has
             told = wait_until_silent(crowd)
             assert "database or disk is full" in site.read_log("socket")
             assert site.find_health("socket") == 200  # it can be read
             time.sleep(scaled(1, 10))
             assert len(crowd.acknowledged) == told < len(datasets)
-            (instance / PAGES_FILE).write_text(str(NO_LIMIT))
+            limit_pages(instance, NO_LIMIT)
         crowd.wait()
         assert site.worker_pids("socket") == workers
     verdict = judge(database, campaign, [crowd])

@@ -50,7 +50,7 @@ def stop_until_reclaimed(site: Site, database: Database, name: str, process: int
     """Stop a socket process in its tracks until the others hand out what it held, and wake it."""
     assert count_ranges(database, process) > 0
     site.signal(name, signal.SIGSTOP)
-    give_up_at = time.monotonic() + 60
+    give_up_at = time.monotonic() + 180
     while count_ranges(database, process) or count_free(database):
         assert time.monotonic() < give_up_at, "nobody reclaimed its ranges"
         time.sleep(0.05)

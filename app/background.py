@@ -70,12 +70,17 @@ class Background:
         # Nothing is to be forgotten when it begins anew: whoever generates finds its claim lost.
         self._pulse = Pulse(settings, database, KIND, reborn=lambda: None)
 
+    @property
+    def _is_best_effort(self) -> bool:
+        return self._settings.sandbox == "best-effort"
+
     def stop(self) -> None:
         """Finish what runs and return from `run`."""
         self._stopping.set()
 
     def run(self) -> None:
         """Generate until told to stop."""
+        self._report_sandbox()
         self._pulse.enter()
         loops: list[tuple[Callable[[], bool], float]] = [(self._generate_next, POLL_S)]
         loops *= self._settings.generators_at_once
@@ -86,6 +91,14 @@ class Background:
         for thread in threads:
             thread.join()
         self._pulse.leave()
+
+    def _report_sandbox(self) -> None:
+        """Tell the operator once what the sandbox lacks here, before an owner finds out."""
+        for layer in worker_sandbox.check(best_effort=self._is_best_effort):
+            if layer.state == "absent" and self._is_best_effort:
+                log.warning("SANDBOX=best-effort: generators run without %s: %s", layer.name, layer.detail)
+            elif layer.state != "holds":
+                log.error("no dataset generator can run here: %s: %s", layer.name, layer.detail)
 
     def _repeat(self, act: Callable[[], bool], pause_s: float) -> None:
         """Act again and again, at once when there may be more to do, else after a pause."""
@@ -145,7 +158,12 @@ class Background:
         source = self._database.read(lambda connection: _read_source(connection, task.campaign_id))
         position = task.claim.generated
         with worker_sandbox.generate(
-            source.source, seed=source.seed, now_ms=source.now_ms, skip=position, limits=self._limits()
+            source.source,
+            seed=source.seed,
+            now_ms=source.now_ms,
+            skip=position,
+            limits=self._limits(),
+            best_effort=self._is_best_effort,
         ) as chunks:
             for blobs in _steps(chunks):
                 self._store(task, position, blobs)

@@ -79,6 +79,11 @@ class Settings:
     web_workers: int = setting(1, "Workers of the web process.")
     socket_workers: int = setting(1, "Workers of the socket process; on SQLite it must be 1.")
     trusted_proxies: str = setting("127.0.0.1", "Addresses of proxies whose X-Forwarded headers are believed.")
+    sandbox: str = setting(
+        "strict",
+        "strict, or best-effort: generators run also where the kernel has no Landlock or seccomp.",
+        parse=one_of("strict", "best-effort"),
+    )
     generators_at_once: int = setting(2, "Dataset generators that the background process runs at the same time.")
 
     # Accounts.

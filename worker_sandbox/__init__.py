@@ -18,8 +18,9 @@ Datasets are numbered from 0. `Math.random` is seeded and the clock stands still
 repeated.
 """
 
+from worker_sandbox.check import Layer, check
 from worker_sandbox.failures import GeneratorFailed, SandboxUnavailable
 from worker_sandbox.limits import Limits
 from worker_sandbox.parent import Chunks, generate
 
-__all__ = ["Chunks", "GeneratorFailed", "Limits", "SandboxUnavailable", "generate"]
+__all__ = ["Chunks", "GeneratorFailed", "Layer", "Limits", "SandboxUnavailable", "check", "generate"]

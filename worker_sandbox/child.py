@@ -1,7 +1,8 @@
 """The child: runs one dataset generator in QuickJS. Started as a script by `parent.py`, never imported.
 
 Command line: the parent's process id, the folder of the engine's extension module, the engine's limits as
-`memory_bytes:stack_bytes:seconds`, then every limit of the operating system as `NAME:soft:hard`.
+`memory_bytes:stack_bytes:seconds`, `strict` or `best-effort`, then every limit of the operating system as
+`NAME:soft:hard`.
 Standard input, up to its end: what `prelude.js` takes as options in one line, then the generator's source,
 both as JSON in ASCII.
 Standard output: frames of one letter, the length of the body (4 bytes, little-endian) and the body:
@@ -75,14 +76,22 @@ def parse_resource(argument: str) -> tuple[str, int, int]:
     return name, int(soft), int(hard)
 
 
-def prepare(parent_pid: str, engine_limits: str, resources: list[str]) -> tuple[Callable[..., str], str]:
+def open_package() -> None:
+    """Make `worker_sandbox` a package without its `__init__.py`, which imports what only the parent needs."""
+    package = type(sys)("worker_sandbox")
+    package.__path__ = [HERE]
+    sys.modules["worker_sandbox"] = package
+
+
+def prepare(parent_pid: str, engine_limits: str, effort: str, resources: list[str]) -> tuple[Callable[..., str], str]:
     """Read everything, lock the process down, and only then run the prelude. Returns its `step` and the source."""
-    import lockdown  # type: ignore[import-not-found]  # By itself: the package around it imports much more.
+    from worker_sandbox import lockdown
 
     options, source = read_input().split("\n")
     prelude = read_prelude()
     engine = new_engine(engine_limits)
-    lockdown.lock_down([parse_resource(each) for each in resources], int(parent_pid))
+    limits = [parse_resource(each) for each in resources]
+    lockdown.lock_down(limits, int(parent_pid), best_effort=effort == "best-effort")
     return engine.eval(prelude)(options), source
 
 
@@ -102,9 +111,10 @@ def main() -> None:
     # UTC, so that a generator's dates do not depend on the host; read before files are closed off.
     os.environ["TZ"] = "UTC0"
     time.tzset()
-    sys.path += [HERE, sys.argv[2]]
+    sys.path.append(sys.argv[2])
+    open_package()
     try:
-        step, source = prepare(sys.argv[1], sys.argv[3], sys.argv[4:])
+        step, source = prepare(sys.argv[1], sys.argv[3], sys.argv[4], sys.argv[5:])
     except BaseException as error:  # Nothing of the generator has run: this is the sandbox's own failure.
         layer = getattr(error, "layer", "engine")
         send_text(b"U", f"{layer}\n{getattr(error, 'detail', f'{type(error).__name__}: {error}')}")

@@ -42,8 +42,8 @@ class GeneratorFailed(Exception):
 class SandboxUnavailable(Exception):
     """No generator can run on this machine now.
 
-    layer: what failed: `start`, `engine`, or the name of the limit that could not be set, such as
-    `RLIMIT_AS`.
+    layer: what failed: `start`, `engine`, or the name of the layer that could not be put up, such as
+    `LANDLOCK` or `RLIMIT_AS`.
     """
 
     def __init__(self, layer: str, detail: str) -> None:
@@ -78,6 +78,8 @@ def from_exit(status: int, limits: Limits) -> GeneratorFailed:
         return GeneratorFailed(f"the dataset generator used more than {_seconds(limits.cpu_s)} of processor time")
     if status == -signal.SIGKILL:
         return GeneratorFailed("the dataset generator was killed by the system, most likely for want of memory")
+    if status == -signal.SIGSYS:
+        return GeneratorFailed("the dataset generator was killed by the sandbox: it made a forbidden system call")
     if status < 0:
         return GeneratorFailed(f"the dataset generator crashed the JavaScript engine ({_signal_name(-status)})")
     return GeneratorFailed(f"the dataset generator's process ended unexpectedly (exit status {status})")

@@ -59,7 +59,16 @@ class Chunks:
 
 
 @contextlib.contextmanager
-def generate(source: str, *, seed: int, now_ms: int, skip: int = 0, limits: Limits | None = None) -> Iterator[Chunks]:
+def generate(
+    source: str,
+    *,
+    seed: int,
+    now_ms: int,
+    skip: int = 0,
+    limits: Limits | None = None,
+    best_effort: bool = False,
+    script: Path = CHILD,
+) -> Iterator[Chunks]:
     """Run a dataset generator in a fresh child; yields an iterator of lists of msgpack blobs, in order.
 
     source: one JavaScript file, an expression (or a program whose completion value counts) that evaluates to
@@ -67,6 +76,8 @@ def generate(source: str, *, seed: int, now_ms: int, skip: int = 0, limits: Limi
     seed: what `Math.random` starts from. now_ms: what `Date` says, in milliseconds since 1970; it stands
     still.
     skip: how many datasets to leave out; the first one yielded is the one with that number.
+    best_effort: go on without Landlock or seccomp where the kernel does not have them.
+    script: what to start in the child's place, for the tests of the walls around it.
 
     Entering raises SandboxUnavailable when the child cannot be started, iterating raises it when a limit
     cannot be set, and GeneratorFailed for whatever the generator does wrong, also after some lists have been
@@ -74,7 +85,7 @@ def generate(source: str, *, seed: int, now_ms: int, skip: int = 0, limits: Limi
     """
     limits = limits or Limits()
     request = _request(source, seed, now_ms, skip, limits)
-    child = Child(limits)
+    child = Child(limits, best_effort, script)
     try:
         yield Chunks(child, request, skip, limits)
     finally:
@@ -102,13 +113,13 @@ def _request(source: str, seed: int, now_ms: int, skip: int, limits: Limits) -> 
 class Child:
     """One child process. `frames` talks to it, `end` leaves nothing of it."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, best_effort: bool, script: Path) -> None:
         self.limits = limits
         self._waited_s = 0.0
         self._is_ready = False
         self._output_ended = False
         self._complaint = b""
-        self._process = _start(limits)
+        self._process = start(limits, best_effort, script)
         self.pid = self._process.pid
 
     def frames(self, request: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -200,12 +211,13 @@ class Child:
         return SandboxUnavailable("start", f"the child ended with status {status}: {complaint}")
 
 
-def _start(limits: Limits) -> subprocess.Popen[bytes]:
-    """A child with an empty environment, in its own session, with pipes only."""
-    command = [sys.executable, "-I", "-S", "-B", str(CHILD)]
+def start(limits: Limits, best_effort: bool, script: Path) -> subprocess.Popen[bytes]:
+    """A child with an empty environment, in its own session, with pipes only. Raises SandboxUnavailable."""
+    command = [sys.executable, "-I", "-S", "-B", str(script)]
     engine_limits = f"{limits.memory_bytes}:{limits.stack_bytes}:{limits.wall_s}"
     resources = [f"{name}:{soft}:{hard}" for name, soft, hard in limits.resources]
-    arguments = [str(os.getpid()), str(_engine_folder()), engine_limits, *resources]
+    effort = "best-effort" if best_effort else "strict"
+    arguments = [str(os.getpid()), str(_engine_folder()), engine_limits, effort, *resources]
     try:
         process = subprocess.Popen(
             command + arguments,

@@ -89,15 +89,16 @@ def test_a_stricter_limit_that_the_process_was_started_under_stays() -> None:
 def test_a_refused_privilege_call_is_named() -> None:
     assert (
         in_child_of_python(
-            "try: call_prctl('NO_NEW_PRIVS', PR_SET_NO_NEW_PRIVS, 7)\nexcept LimitNotSet as error: print(error)"
+            "try: put_up_layer('NO_NEW_PRIVS', lambda: prctl(PR_SET_NO_NEW_PRIVS, 7))\n"
+            "except LayerFailed as error: print(error)"
         )
-        == "NO_NEW_PRIVS: Invalid argument"
+        == "NO_NEW_PRIVS: [Errno 22] Invalid argument"
     )
 
 
 def test_a_child_whose_parent_is_already_gone_does_not_go_on() -> None:
     assert (
-        in_child_of_python("try: lock_down([], 1234567)\nexcept LimitNotSet as error: print(error.layer)")
+        in_child_of_python("try: lock_down([], 1234567)\nexcept LayerFailed as error: print(error.layer)")
         == "PDEATHSIG"
     )
 

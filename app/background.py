@@ -98,7 +98,7 @@ class Background:
             if layer.state == "absent" and self._is_best_effort:
                 log.warning("SANDBOX=best-effort: generators run without %s: %s", layer.name, layer.detail)
             elif layer.state != "holds":
-                log.error("no dataset generator can run here: %s: %s", layer.name, layer.detail)
+                log.error("no dataset generator can run here: %s: %s; see docs/operations.md", layer.name, layer.detail)
 
     def _repeat(self, act: Callable[[], bool], pause_s: float) -> None:
         """Act again and again, at once when there may be more to do, else after a pause."""

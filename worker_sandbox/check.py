@@ -16,6 +16,7 @@ from worker_sandbox.parent import generate, start
 SCRIPT = Path(__file__).with_name("check_child.py")
 TIMEOUT_S = 30.0
 ENGINE = "ENGINE"
+State = Literal["holds", "absent", "failed"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Layer:
     """One layer. state: `absent` is what the kernel does not have; detail: why it does not hold, else what it is."""
 
     name: str
-    state: Literal["holds", "absent", "failed"]
+    state: State
     detail: str = ""
 
 
@@ -56,10 +57,9 @@ def _try_layers(limits: Limits) -> tuple[str, int]:
 
 
 def _parse(line: str) -> Layer:
-    name, state, detail = (line.split("\t") + ["", ""])[:3]
-    if state == "holds" or state == "absent":
-        return Layer(name, state, detail)
-    return Layer(name, "failed", detail)
+    name, word, detail = (line.split("\t") + ["", ""])[:3]
+    state: State = "holds" if word == "holds" else "absent" if word == "absent" else "failed"
+    return Layer(name, state, detail)
 
 
 def _confirm(layer: Layer, status: int) -> Layer:

@@ -9,7 +9,7 @@ import sys
 
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 
-import child  # type: ignore[import-not-found]  # noqa: E402
+import child  # type: ignore[import-not-found]
 
 
 def tell(*words: str) -> None:

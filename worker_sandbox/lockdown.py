@@ -56,7 +56,7 @@ def layers(resources: list[tuple[str, int, int]], parent_pid: int) -> list[tuple
         ("NO_NEW_PRIVS", forbid_new_privileges),
         ("DUMPABLE", forbid_dumps),
         (landlock.LAYER, landlock.close_off),
-        *[(limit[0], lambda limit=limit: set_resource_limit(*limit)) for limit in resources],  # type: ignore[misc]
+        *[(limit[0], lambda limit=limit: set_resource_limit(*limit)) for limit in resources],
         (seccomp.LAYER, seccomp.allow_few_calls),
     ]
 

@@ -10,7 +10,7 @@ import pytest
 
 import worker_sandbox
 from tests.unit.worker_sandbox.runs import NOW_MS, assert_gone, chunks_of, returning
-from worker_sandbox import Limits, SandboxUnavailable, generate
+from worker_sandbox import Limits, SandboxUnavailable
 
 
 def in_child_of_python(code: str) -> str:

@@ -1,0 +1,104 @@
+"""Runs attacks, and holds every one of them to what the parent promises."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+import worker_sandbox
+from tests import sandbox
+from worker_sandbox import GeneratorFailed, Limits, SandboxUnavailable
+
+HERE = Path(__file__).parent
+CHILD = worker_sandbox.parent.CHILD
+PYTHON_CHILD = HERE / "python_child.py"
+RAW_CHILD = HERE / "raw_child.py"
+LATE_S = 0.5
+"""How long after the limit the parent may take to say what happened: what the product promises."""
+GROWTH_BYTES = 64 * 2**20
+KEPT = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Observed:
+    """What a run came to. datasets: the first of them; count: how many there were."""
+
+    datasets: list[Any]
+    count: int
+    error: GeneratorFailed | SandboxUnavailable | None
+    took_s: float
+
+    @property
+    def said(self) -> list[Any]:
+        """What `python_child.py` was told to say."""
+        return [dataset["said"] for dataset in self.datasets]
+
+    @property
+    def message(self) -> str:
+        """The sentence about the failure; empty: there was none."""
+        return str(self.error or "")
+
+
+def observe(source: str, *, script: Path = CHILD, limits: Limits | None = None, **options: Any) -> Observed:
+    """Run a generator and return what was seen of it; fails when the run broke a promise.
+
+    The promises: whatever happens, the parent knows within LATE_S after the limit, leaves no process of the child's
+    session, grows by less than GROWTH_BYTES, and raises nothing but the two errors of the package.
+    """
+    limits = limits or Limits(wall_s=0.6)
+    peak_before, began = _reset_peak(), time.monotonic()
+    seen = _run(source, script, limits, **options)
+    took_s = time.monotonic() - began
+    assert took_s - limits.wall_s < LATE_S, f"the parent was {took_s - limits.wall_s:.2f} s late"
+    assert _peak() - peak_before < GROWTH_BYTES, "the parent grew"
+    return dataclasses.replace(seen, took_s=took_s)
+
+
+def _run(source: str, script: Path, limits: Limits, **options: Any) -> Observed:
+    datasets: list[Any] = []
+    count, pid = 0, 0
+    error: GeneratorFailed | SandboxUnavailable | None = None
+    given = {"seed": 1, "now_ms": 0, "best_effort": sandbox.is_best_effort(), **options}
+    try:
+        with worker_sandbox.generate(source, limits=limits, script=script, **given) as run:
+            pid = run.pid
+            for blobs in run:
+                count += len(blobs)
+                datasets += [msgpack.unpackb(blob) for blob in blobs[: KEPT - len(datasets)]]
+    except (GeneratorFailed, SandboxUnavailable) as caught:
+        error = caught
+    assert find_session(pid) == []
+    return Observed(datasets, count, error, 0.0)
+
+
+def observe_python(code: str, *, only: str | None = None, **options: Any) -> Observed:
+    """Run Python in the child after its lock-down. only: the layers to put up, with commas; None: all of them."""
+    header = "" if only is None else f"# only: {only}\n"
+    return observe(header + code, script=PYTHON_CHILD, **options)
+
+
+def find_session(session: int) -> list[int]:
+    """Return the processes, and zombies, of a session."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # It has ended meanwhile.
+            fields = path.read_text().rpartition(")")[2].split()
+            if int(fields[3]) == session:
+                found.append(int(path.parent.name))
+    return found
+
+
+def _reset_peak() -> int:
+    with contextlib.suppress(OSError):  # A kernel without it keeps the old peak, and both figures are of it.
+        Path("/proc/self/clear_refs").write_text("5")
+    return _peak()
+
+
+def _peak() -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024

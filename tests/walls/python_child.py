@@ -6,6 +6,7 @@ names below at hand. A first line `# only: LAYER,LAYER` leaves all other layers 
 
 import ctypes
 import errno
+import importlib
 import json
 import mmap
 import os
@@ -16,15 +17,14 @@ import struct
 import sys
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(HERE)), "worker_sandbox"))
+sys.path.insert(0, os.path.abspath(__file__).rpartition("/tests/")[0] + "/worker_sandbox")
 
 import child
 
 child.open_package()
-from worker_sandbox import lockdown, seccomp, syscalls
-
-TOOLS = [ctypes, errno, json, mmap, os, resource, seccomp, signal, socket, struct, sys, syscalls, time]
+lockdown = importlib.import_module("worker_sandbox.lockdown")
+TOOLS = [ctypes, errno, json, mmap, os, resource, lockdown.seccomp, signal, socket, struct, sys, time]
+SYSCALLS = sys.modules["worker_sandbox.syscalls"]
 PREFIX = "# only:"
 PARENT = int(sys.argv[1])
 all_layers = lockdown.layers
@@ -60,7 +60,10 @@ def outcome(attack):
 def run_python(_step, source):
     """Execute the source after the lock-down, then end as the real child does."""
     names = {tool.__name__.split(".")[-1]: tool for tool in TOOLS}
-    exec(json.loads(source), {**names, "say": say, "outcome": outcome, "send": child.send, "PARENT": PARENT})
+    exec(
+        json.loads(source),
+        {**names, "say": say, "outcome": outcome, "send": child.send, "syscalls": SYSCALLS, "PARENT": PARENT},
+    )
     child.send(b"E")
 
 

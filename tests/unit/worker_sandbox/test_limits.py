@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import worker_sandbox
-from tests.unit.worker_sandbox.runs import NOW_MS, assert_gone, chunks_of, returning
+from tests.unit.worker_sandbox.runs import NOW_MS, assert_gone, chunks_of, generate, returning
 from worker_sandbox import Limits, SandboxUnavailable
 
 

@@ -83,7 +83,7 @@
 
   /** Parses without running anything: the code becomes the body of a function that is never called.
    *  Returns null, or where and why it does not parse, in the owner's lines and columns. */
-  function parseError(wrapped, source) {
+  function sandbox$parseError(wrapped, source) {
     try {
       evaluate(wrapped);
       return null;
@@ -105,9 +105,9 @@
   }
 
   function sandbox$evaluate(source) {
-    const notExpression = parseError(`"use strict";()=>(\n${source}\n)`, source);
+    const notExpression = sandbox$parseError(`"use strict";()=>(\n${source}\n)`, source);
     if (notExpression === null) return evaluate(asExpression(source));
-    const notProgram = parseError(`"use strict";()=>{\n${source}\n}`, source);
+    const notProgram = sandbox$parseError(`"use strict";()=>{\n${source}\n}`, source);
     if (notProgram === null) return evaluate(asProgram(source));
     throw report(further(notExpression, notProgram));
   }
@@ -281,6 +281,7 @@
     const isObject = typeof dataset === 'object' && dataset !== null && !isArray(dataset);
     if (!isObject) throw refuse(0, '', notDataset(dataset));
     const json = sandbox$object(dataset, 1);
+    if (json.length > datasetUnits) throw tooLarge(); // Its names alone may make it so.
     reading = false;
     return json;
   }

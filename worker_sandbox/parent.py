@@ -3,8 +3,8 @@
 Promises, which the tests cite:
 
 G1  When the context is left, however it is left, the child and all in its process group are dead and reaped.
-G2  The parent waits for the child, and reads what it sent, no longer than `limits.wall_s` in all, whatever the child
-    does; a chunk that is being read is read to its end.
+G2  The parent waits for the child, and reads what it sent, for no longer than `limits.wall_s` in all, whatever the
+    child does; it finishes the chunk at hand. Only the consumer's time does not count.
 G3  Nothing the child sends can do more than end its own run with GeneratorFailed.
 G4  A limit that cannot be set means SandboxUnavailable, and the generator does not run.
 G5  The same source, seed and time give the same datasets; one with `skip` gives the same from there on.
@@ -16,6 +16,7 @@ import contextlib
 import hashlib
 import importlib.util
 import json
+import math
 import os
 import selectors
 import signal
@@ -116,7 +117,7 @@ class Child:
 
     def __init__(self, limits: Limits, best_effort: bool, script: Path) -> None:
         self.limits = limits
-        self._waited_s = 0.0
+        self._ends_at = math.inf
         self._is_ready = False
         self._output_ended = False
         self._complaint = b""
@@ -126,6 +127,7 @@ class Child:
     def frames(self, request: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Every frame of the child after the one that says it is ready, up to the end of its output."""
         process, reader = self._process, FrameReader(self.limits.frame_bytes)
+        self._ends_at = time.monotonic() + self.limits.wall_s
         with selectors.DefaultSelector() as selector:
             selector.register(_pipe(process.stdin), selectors.EVENT_WRITE, memoryview(request))
             selector.register(_pipe(process.stdout), selectors.EVENT_READ)
@@ -147,7 +149,7 @@ class Child:
     def _exchange(self, selector: selectors.BaseSelector) -> bytes:
         """Wait once, serve every pipe that is ready, and return what came on standard output."""
         output = b""
-        for key, _ in self._wait(selector):
+        for key, _ in selector.select(self.left_s()):
             if key.fileobj is self._process.stdin:
                 self._write(selector, key)
             elif key.fileobj is self._process.stdout:
@@ -157,22 +159,21 @@ class Child:
                 self._complaint = (self._complaint + self._read(selector, key))[-COMPLAINT_BYTES:]
         return output
 
+    def left_s(self) -> float:
+        """Seconds left on the clock (G2). Raises GeneratorFailed when there are none."""
+        left_s = self._ends_at - time.monotonic()
+        if left_s <= 0:
+            raise ran_too_long(self.limits)
+        return left_s
+
     @contextlib.contextmanager
-    def on_the_clock(self) -> Iterator[None]:
-        """Count this time as the child's (G2): a small text may take this side long to read."""
+    def off_the_clock(self) -> Iterator[None]:
+        """Stop the clock for as long as the consumer takes."""
         began = time.monotonic()
         try:
             yield
         finally:
-            self._waited_s += time.monotonic() - began
-
-    def _wait(self, selector: selectors.BaseSelector) -> list[tuple[selectors.SelectorKey, int]]:
-        """Wait for the child, on the clock (G2). The consumer's time does not count."""
-        left_s = self.limits.wall_s - self._waited_s
-        if left_s <= 0:
-            raise ran_too_long(self.limits)
-        with self.on_the_clock():
-            return selector.select(left_s)
+            self._ends_at += time.monotonic() - began
 
     def _write(self, selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
         """Write some of the request; close the pipe after the last of it, or when nobody is there to read."""
@@ -255,10 +256,11 @@ def _engine_folder() -> Path:
 
 def _iter_chunks(child: Child, request: bytes, packer: DatasetPacker) -> Iterator[list[bytes]]:
     for kind, body in child.frames(request):
+        child.left_s()
         if kind == b"C":
-            with child.on_the_clock():
-                blobs = packer.pack(body)
-            yield blobs
+            blobs = packer.pack(body)
+            with child.off_the_clock():
+                yield blobs
         elif kind == b"E":
             return
         elif kind == b"X":

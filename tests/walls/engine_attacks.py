@@ -46,7 +46,7 @@ CPU = {
     "a regex of nested repeats": main("/^(a+)+$/.test('a'.repeat(50) + 'b')"),
     "a regex of alternatives": main("/^(a|a|a|a)*$/.test('a'.repeat(60) + 'b')"),
     "a regex with a back reference": main(r"/^(.*)\1+\1+\1+\1+x$/.test('a'.repeat(1e5))"),
-    "a regex looking behind": main("/(?<=^(a+)+)b/.test('a'.repeat(50) + 'cb')"),
+    "a regex looking behind": main("/(?<=(?:b|c)(a+)+)d/.test('a'.repeat(50) + 'd')"),
     "a sticky regex that never moves": main("const r = /(?:)/g; for (;;) { r.lastIndex = 0; r.exec('a') }"),
     "matchAll over a long text": main(
         "const s = 'a'.repeat(1e7); for (;;) for (const m of s.matchAll(/(a)(?=a*$)/g));"
@@ -190,7 +190,6 @@ SERIALISING = {
     "a proxy of many keys": main(
         "return [new Proxy({}, { ownKeys: () => Array.from({ length: 1e7 }, (_, i) => 'k' + i) })]"
     ),
-    "a proxy whose fields differ": main("let n = 0; return [new Proxy({ a: 1 }, { get: () => n++ ? Symbol() : 1 })]"),
     "a proxy of a prototype": main("return [new Proxy({}, { getPrototypeOf() { for (;;); } })]"),
     "a cycle": main("const a = {}; a.a = a; return [a]"),
     "a cycle of arrays": main("const a = []; a.push(a); return [{ a }]"),
@@ -276,7 +275,7 @@ TOLD = {
     "a dataset that doubles": TOO_LARGE,
     "a huge key": TOO_LARGE,
     "many keys": TOO_LARGE + "|ran longer than",
-    "a huge text": TOO_LARGE,
+    "a huge text": TOO_LARGE + "|ran longer than",
     "a text that grows in JSON": TOO_LARGE + "|ran longer than",
     "a lone surrogate": "half a surrogate pair",
     "a typed array": "an object of class Uint8Array",

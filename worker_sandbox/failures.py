@@ -113,7 +113,7 @@ def _refused(report: dict[str, object]) -> GeneratorFailed:
 
 def stopped_by_engine(body: bytes, limits: Limits) -> GeneratorFailed:
     """About the body of a K frame: what no JavaScript could catch, or not without more memory."""
-    text = _safe(body.decode(errors="replace"))
+    text = _safe(body[: 4 * MESSAGE_CHARS].decode(errors="replace"))[:MESSAGE_CHARS]
     if "interrupted" in text:
         return ran_too_long(limits)
     if "out of memory" in text or "MemoryError" in text or "JSException: null" in text:

@@ -11,7 +11,7 @@ import os
 import struct
 import sys
 
-from worker_sandbox.syscalls import LayerAbsent, prctl
+from worker_sandbox.syscalls import LayerAbsent, LayerFailed, prctl
 
 LAYER = "SECCOMP"
 PR_SET_SECCOMP = 22
@@ -107,10 +107,13 @@ def _line(code: int, value: int | None, if_true: int = 0, if_false: int = 0) -> 
 
 
 def _see_it_is_there() -> None:
+    """Ask for a filter without a program, which a kernel that has filters refuses in words of its own."""
     try:
-        prctl(PR_SET_SECCOMP, MODE_FILTER, None)  # No program: a kernel that has filters says so.
+        prctl(PR_SET_SECCOMP, MODE_FILTER, None)
     except OSError as error:
+        if error.errno == errno.EFAULT:
+            return
         if error.errno == errno.EINVAL:
             raise LayerAbsent(LAYER, "the kernel does not have it") from error
-        if error.errno != errno.EFAULT:
-            raise
+        raise
+    raise LayerFailed(LAYER, "the system accepts a filter that is none")

@@ -144,11 +144,11 @@ def test_whatever_a_child_writes_only_whole_frames_are_taken(stream: bytes, piec
 
 
 VOCABULARY = (
-    "( ) { } [ ] ; , . = + - * / % ! ? : < > & | ^ ~ ` ' \" \\ @ # $ 0 1 2 i n x => ... ** ?? ?. ++ -- /a+/g `${ 1n 1e999 "
-    "NaN \\u0000 \0 \ud800 \ufeff let const var function function* class return yield await async new this super null true "
-    "typeof delete if else for(;;) while(1) do break continue try catch finally throw switch case default with label: "
-    "main [{}] Array Map Proxy Symbol Object JSON Math Date eval Reflect Promise RegExp String BigInt .length .push(1) "
-    ".prototype .constructor .__proto__ .toJSON .next() .repeat(1e9) .join() .call"
+    "( ) { } [ ] ; , . = + - * / % ! ? : < > & | ^ ~ ` ' \" \\ @ # $ 0 1 2 i n x => ... ** ?? ?. ++ -- /a+/g `${ 1n "
+    "1e999 NaN \\u0000 \0 \ud800 \ufeff let const var function function* class return yield await async new this super "
+    "null true typeof delete if else for(;;) while(1) do break continue try catch finally throw switch case default "
+    "with label: main [{}] Array Map Proxy Symbol Object JSON Math Date eval Reflect Promise RegExp String BigInt "
+    ".length .push(1) .prototype .constructor .__proto__ .toJSON .next() .repeat(1e9) .join() .call"
 )
 WORDS = VOCABULARY.split(" ")
 programs = st.lists(st.sampled_from(WORDS), max_size=40).map(" ".join)

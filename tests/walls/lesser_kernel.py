@@ -1,9 +1,9 @@
 """Runs a Python command line as it would go on a lesser kernel, under an ordinary user, or both.
 
-Started as a module: `lesser_kernel CALL:ERROR,... USER COMMAND...`. The named calls, `landlock` and `seccomp`, fail with
-the given error from now on, for this process and all that it starts, which is what a program sees of a kernel without
-them; with SUCCESS they do nothing and say that they did. USER is a user's number, or `same`; a new user keeps one right
-of root, to find the way to an interpreter that lies in root's own folder.
+Started as a module: `lesser_kernel CALL:ERROR,... USER COMMAND...`. The named calls, `landlock` and `seccomp`, fail
+with the given error from now on, for this process and all that it starts, which is what a program sees of a kernel
+without them; with SUCCESS they do nothing and say that they did. USER is a user's number, or `same`; a new user keeps
+one right of root, to find the way to an interpreter that lies in root's own folder.
 """
 
 from __future__ import annotations

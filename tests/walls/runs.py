@@ -22,6 +22,7 @@ RAW_CHILD = HERE / "raw_child.py"
 LATE_S = 0.5
 """How long after the limit the parent may take to say what happened: what the product promises."""
 GROWTH_BYTES = 64 * 2**20
+PATIENT = Limits(wall_s=10)  # For what ends by itself, however busy the machine is.
 KEPT, KEPT_BYTES = 1000, 1000  # The first datasets, if they are small: a consumer that keeps all would grow itself.
 
 
@@ -80,6 +81,7 @@ def _run(source: str, script: Path, limits: Limits, **options: Any) -> Observed:
 
 def observe_python(code: str, *, only: str | None = None, **options: Any) -> Observed:
     """Run Python in the child after its lock-down. only: the layers to put up, with commas; None: all of them."""
+    options.setdefault("limits", PATIENT)
     header = "" if only is None else f"# only: {only}\n"
     return observe(header + code, script=PYTHON_CHILD, **options)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 import worker_sandbox
@@ -16,6 +17,11 @@ def find_layers() -> dict[str, worker_sandbox.Layer]:
 def holds(name: str) -> bool:
     """Say whether this machine has a layer."""
     return find_layers()[name].state == "holds"
+
+
+def fit(limits: worker_sandbox.Limits | None = None) -> worker_sandbox.Limits:
+    """Return these limits, or the usual ones, so that generators run on this machine."""
+    return dataclasses.replace(limits or worker_sandbox.Limits(), best_effort=is_best_effort())
 
 
 def is_best_effort() -> bool:

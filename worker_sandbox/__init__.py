@@ -19,8 +19,18 @@ repeated.
 """
 
 from worker_sandbox.check import Layer, check
-from worker_sandbox.failures import GeneratorFailed, SandboxUnavailable
+from worker_sandbox.failures import GeneratorFailed, GeneratorKilled, SandboxUnavailable
 from worker_sandbox.limits import Limits
-from worker_sandbox.parent import Chunks, generate
+from worker_sandbox.session import Chunks, Session, generate
 
-__all__ = ["Chunks", "GeneratorFailed", "Layer", "Limits", "SandboxUnavailable", "check", "generate"]
+__all__ = [
+    "Chunks",
+    "GeneratorFailed",
+    "GeneratorKilled",
+    "Layer",
+    "Limits",
+    "SandboxUnavailable",
+    "Session",
+    "check",
+    "generate",
+]

@@ -11,7 +11,8 @@ from typing import Literal
 from worker_sandbox import landlock, lockdown
 from worker_sandbox.failures import GeneratorFailed, SandboxUnavailable
 from worker_sandbox.limits import Limits
-from worker_sandbox.parent import generate, start
+from worker_sandbox.parent import start
+from worker_sandbox.session import generate
 
 SCRIPT = Path(__file__).with_name("check_child.py")
 TIMEOUT_S = 30.0
@@ -31,7 +32,7 @@ class Layer:
 def check(*, best_effort: bool = False) -> list[Layer]:
     """Put every layer up in a child, in order, then run a generator; returns what became of each.
 
-    best_effort: as for `generate`, which is run last.
+    best_effort: as in `Limits`, for the generator that is run last.
     """
     limits = Limits()
     try:
@@ -47,7 +48,7 @@ def check(*, best_effort: bool = False) -> list[Layer]:
 
 def _try_layers(limits: Limits) -> tuple[str, int]:
     """Return what the child says, and its exit status."""
-    process = start(limits, False, SCRIPT)
+    process = start(limits, SCRIPT)
     try:
         output, _ = process.communicate(timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired:
@@ -73,7 +74,7 @@ def _confirm(layer: Layer, status: int) -> Layer:
 
 def _try_engine(best_effort: bool) -> Layer:
     try:
-        with generate("({ main: () => [{}] })", seed=0, now_ms=0, best_effort=best_effort) as run:
+        with generate("({ main: () => [{}] })", seed=0, now_ms=0, limits=Limits(best_effort=best_effort)) as run:
             list(run)
     except (GeneratorFailed, SandboxUnavailable) as error:
         return Layer(ENGINE, "failed", str(error))

@@ -1,6 +1,6 @@
 """Runs a Python command line as it would go on a lesser kernel, under an ordinary user, or both.
 
-Started as a module: `lesser_kernel CALL:ERROR,... USER COMMAND...`. The named calls, `landlock` and `seccomp`, fail
+Started as a module: `lesser_kernel CALL:ERROR,... USER COMMAND...`. The named calls, `landlock` or `seccomp`, fail
 with the given error from now on, for this process and all that it starts, which is what a program sees of a kernel
 without them; with SUCCESS they do nothing and say that they did. USER is a user's number, or `same`; a new user keeps
 one right of root, to find the way to an interpreter that lies in root's own folder.
@@ -20,7 +20,7 @@ from worker_sandbox.syscalls import LIBC, capset, prctl
 PR_SET_KEEPCAPS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, PR_SET_NO_NEW_PRIVS = 8, 47, 2, 38
 CAP_DAC_READ_SEARCH = 2
 FAIL_WITH = 0x00050000
-LANDLOCK_CREATE_RULESET = 444
+LANDLOCK = {"landlock": 444, "landlock_restrict_self": 446}
 PRCTL = {"x86_64": 157, "aarch64": 167}
 FIRST_ARGUMENT = 16
 
@@ -29,8 +29,8 @@ def refuse(call: str, number: int) -> None:
     """Install a filter that lets everything through but one call, which fails."""
     machine = os.uname().machine
     line = seccomp._line
-    if call == "landlock":
-        match = [line(seccomp.LOAD, seccomp.NUMBER), line(seccomp.JUMP_IF_EQUAL, LANDLOCK_CREATE_RULESET, if_false=1)]
+    if call in LANDLOCK:
+        match = [line(seccomp.LOAD, seccomp.NUMBER), line(seccomp.JUMP_IF_EQUAL, LANDLOCK[call], if_false=1)]
     else:
         match = [
             line(seccomp.LOAD, seccomp.NUMBER),

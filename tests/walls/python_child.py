@@ -60,6 +60,7 @@ def outcome(attack):
 def run_python(_step, source):
     """Execute the source after the lock-down, then end as the real child does."""
     names = {tool.__name__.split(".")[-1]: tool for tool in TOOLS}
+    child.send(b"A")
     exec(
         json.loads(source),
         {**names, "say": say, "outcome": outcome, "send": child.send, "syscalls": SYSCALLS, "PARENT": PARENT},

@@ -52,7 +52,7 @@ def observe(source: str, *, script: Path = CHILD, limits: Limits | None = None, 
     The promises: whatever happens, the parent knows within LATE_S after the limit, leaves no process of the child's
     session, grows by less than GROWTH_BYTES, and raises nothing but the two errors of the package.
     """
-    limits = limits or Limits(wall_s=0.6)
+    limits = sandbox.fit(limits or Limits(wall_s=0.6))
     peak_before, began = _reset_peak(), time.monotonic()
     seen = _run(source, script, limits, **options)
     took_s = time.monotonic() - began
@@ -65,7 +65,7 @@ def _run(source: str, script: Path, limits: Limits, **options: Any) -> Observed:
     datasets: list[Any] = []
     count, pid = 0, 0
     error: GeneratorFailed | SandboxUnavailable | None = None
-    given = {"seed": 1, "now_ms": 0, "best_effort": sandbox.is_best_effort(), **options}
+    given = {"seed": 1, "now_ms": 0, **options}
     try:
         with worker_sandbox.generate(source, limits=limits, script=script, **given) as run:
             pid = run.pid

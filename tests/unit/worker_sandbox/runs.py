@@ -1,7 +1,7 @@
 """Runs real generators in real children, and sees to it that no child outlives its run."""
 
-import functools
 import os
+from contextlib import AbstractContextManager
 from typing import Any
 
 import msgpack
@@ -9,10 +9,14 @@ import pytest
 
 import worker_sandbox
 from tests import sandbox
-from worker_sandbox import Chunks, GeneratorFailed
+from worker_sandbox import Chunks, GeneratorFailed, Limits
 
-generate = functools.partial(worker_sandbox.generate, best_effort=sandbox.is_best_effort())
 NOW_MS = 1_700_000_000_000
+
+
+def generate(source: str, *, limits: Limits | None = None, **options: Any) -> AbstractContextManager[Chunks]:
+    """Run a generator with what this machine has of a sandbox."""
+    return worker_sandbox.generate(source, limits=sandbox.fit(limits), **options)
 
 
 def assert_gone(pid: int) -> None:

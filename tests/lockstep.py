@@ -15,6 +15,7 @@ from app import ledger
 from app.database import Database
 from app.ledger import Appetite
 from app.models import Campaign, Dataset, Schedule
+from tests import sandbox
 
 CONSUMER = 77
 ENDLESS = "({ *main() { for (let n = 0; ; n++) yield { n, r: Math.random(), at: Date.now() }; } })"
@@ -73,7 +74,7 @@ def make_again(database: Database, campaign_id: int, count: int) -> list[bytes]:
     query = sa.select(*columns).where(Campaign.id == campaign_id)
     row = database.read(lambda connection: connection.execute(query).one())
     now_ms = int(row.date_added.timestamp() * 1000)
-    limits = worker_sandbox.Limits(wall_s=120)
+    limits = sandbox.fit(worker_sandbox.Limits(wall_s=120))
     with worker_sandbox.Session(
         row.dataset_gen.decode(), seed=row.seed, now_ms=now_ms, limits=limits, in_steps=True
     ) as session:

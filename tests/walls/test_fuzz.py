@@ -106,7 +106,7 @@ def test_the_frame_reader_finds_whole_frames_and_never_half_a_one(stream: bytes,
 )
 def test_a_body_becomes_datasets_or_a_failure(body: bytes) -> None:
     try:
-        blobs = DatasetPacker(SMALL, 0).pack(body)
+        blobs = DatasetPacker(SMALL).pack(body)
     except GeneratorFailed:
         return
     datasets = [msgpack.unpackb(blob, strict_map_key=False) for blob in blobs]

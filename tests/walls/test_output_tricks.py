@@ -53,7 +53,7 @@ TRICKS = {
         LATE,
     ),
     "a loop": ("while True: pass", LATE),
-    "waiting for input for ever": ("import_lock = os.read(0, 1)\nwhile os.read(0, 1) == b'': pass", LATE),
+    "waiting for input for ever": ("while True: os.read(0, 1)", LATE),
     "holding a lock twice": ("lock = __import__('_thread').allocate_lock(); lock.acquire(); lock.acquire()", LATE),
     "an exit status": ("os._exit(3)", r"exit status 3"),
     "a crash": ("ctypes.string_at(8)", "SIGSEGV"),

@@ -84,7 +84,7 @@ def test_writing_to_the_input_pipe_reaches_nobody() -> None:
 
 # Behind no filter: the parent's own means.
 UNENDING = {
-    "it stops itself": "say(1); os.kill(os.getpid(), signal.SIGSTOP)",
+    "it stops itself": "say(1)\nwhile True: os.kill(os.getpid(), signal.SIGSTOP)",
     "it ignores every signal": (
         "for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}: signal.signal(number, signal.SIG_IGN)\n"
         "say(1)\nwhile True: time.sleep(1)"

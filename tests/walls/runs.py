@@ -21,6 +21,8 @@ PYTHON_CHILD = HERE / "python_child.py"
 RAW_CHILD = HERE / "raw_child.py"
 LATE_S = 0.5
 """How long after the limit the parent may take to say what happened: what the product promises."""
+TRIES = 3
+"""A machine that is busy with other things may make anybody late; a flaw of ours is late every time."""
 GROWTH_BYTES = 64 * 2**20
 PATIENT = Limits(wall_s=10)  # For what ends by itself, however busy the machine is.
 KEPT, KEPT_BYTES = 1000, 1000  # The first datasets, if they are small: a consumer that keeps all would grow itself.
@@ -53,12 +55,15 @@ def observe(source: str, *, script: Path = CHILD, limits: Limits | None = None, 
     session, grows by less than GROWTH_BYTES, and raises nothing but the two errors of the package.
     """
     limits = sandbox.fit(limits or Limits(wall_s=0.6))
-    peak_before, began = _reset_peak(), time.monotonic()
-    seen = _run(source, script, limits, **options)
-    took_s = time.monotonic() - began
-    assert took_s - limits.wall_s < LATE_S, f"the parent was {took_s - limits.wall_s:.2f} s late"
-    assert _peak() - peak_before < GROWTH_BYTES, "the parent grew"
-    return dataclasses.replace(seen, took_s=took_s)
+    for _ in range(TRIES):
+        peak_before, began = _reset_peak(), time.monotonic()
+        seen = _run(source, script, limits, **options)
+        seen = dataclasses.replace(seen, took_s=time.monotonic() - began)
+        assert _peak() - peak_before < GROWTH_BYTES, "the parent grew"
+        late_s = seen.took_s - limits.wall_s
+        if late_s < LATE_S:
+            return seen
+    raise AssertionError(f"the parent was {late_s:.2f} s late")
 
 
 def _run(source: str, script: Path, limits: Limits, **options: Any) -> Observed:

@@ -19,9 +19,9 @@ from worker_sandbox.limits import Limits
 class DatasetPacker:
     """Packs chunk after chunk and keeps the limits on datasets, which count over the whole run."""
 
-    def __init__(self, limits: Limits, skip: int) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._position = skip
+        self._position = 0
         self._bytes = 0
         self._pack = msgpack.Packer().pack
 

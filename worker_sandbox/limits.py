@@ -15,6 +15,8 @@ class Limits:
     """How long the parent waits for the child, in all. The time that the consumer takes does not count."""
     cpu_s: int = 6
     """Processor time of the child: what ends a child whose parent is busy elsewhere."""
+    life_cpu_s: int | None = None
+    """Processor time of a child over its whole life, where `cpu_s` is renewed with each request; None: it is not."""
     datasets: int = 1_000_000
     total_bytes: int = 64 * MB
     """All datasets of this run together, as msgpack."""
@@ -54,6 +56,6 @@ class Limits:
             ("RLIMIT_FSIZE", 0, 0),
             ("RLIMIT_NOFILE", 3, 3),
             ("RLIMIT_NPROC", 0, 0),
-            ("RLIMIT_CPU", self.cpu_s, self.cpu_s + 1),
+            ("RLIMIT_CPU", self.cpu_s, self.life_cpu_s or self.cpu_s + 1),
             ("RLIMIT_AS", self.address_space_bytes, self.address_space_bytes),
         ]

@@ -149,7 +149,10 @@ class Schedule(Base):
     generation: Mapped[Generation] = mapped_column(_enum(Generation, "generation"), default=Generation.WAITING)
     generation_error: Mapped[str | None] = mapped_column(sa.Text)
     generation_line: Mapped[int | None] = mapped_column()
-    generator: Mapped[int | None] = mapped_column(BigId)  # the process that runs the generator
+    generator: Mapped[int | None] = mapped_column(BigId)  # the process that runs the generator, or keeps it at rest
+    lockstep: Mapped[bool] = mapped_column(default=False, server_default=sa.false())  # main is a function*, or like one
+    digest: Mapped[str | None] = mapped_column(sa.String(64))  # SHA-256 of all datasets stored so far, in order
+    rested_at_ms: Mapped[int | None] = mapped_column(BigId)  # when the generator was last pulled
     intent: Mapped[Intent] = mapped_column(_enum(Intent, "intent"), default=Intent.RUNNING)
     pause_reason: Mapped[str | None] = mapped_column(sa.Text)  # why the system paused it, where it did
     deleted: Mapped[bool] = mapped_column(default=False)  # the campaign's, here because the hubs look here only

@@ -21,6 +21,7 @@ FLOORS = [
         "captcha",
         "examples",
         "failures",
+        "generators",
         "joined",
         "ledger",
         "pulse",

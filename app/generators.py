@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 ROWS_PER_STEP = 2000
 PULL_UNITS = 8 << 20  # of JSON text, after which a pull ends early: it is held in memory until it has succeeded
-KILLS_FORGIVEN = 3  # in a row; a generator that takes the machine's memory is killed each time
+KILLS_FORGIVEN = 8  # in a row; a generator that takes the machine's memory is killed each time
 NO_DATASETS = "main() returned no datasets: there is nothing to compute."
 NOT_THE_SAME = (
     "the dataset generator did not make the same datasets again when it was repeated, as it is after its process has"
@@ -166,6 +166,7 @@ class Generators:
 
         Raises:
             ClaimLost: another process has the campaign.
+        SandboxUnavailable: a generator that had run before cannot now; it may be tried again.
             Stopped: it was given up because this process ends.
         """
         try:
@@ -175,6 +176,8 @@ class Generators:
         except GeneratorFailed as error:
             self._fail(task, str(error), error.line)
         except SandboxUnavailable as error:
+            if task.claim.generated:
+                raise  # what runs already goes on when the operator has mended it
             log.exception("the sandbox cannot be used")
             self._fail(task, f"The server's sandbox cannot be used: {error} Tell the operator.", None)
 

@@ -164,7 +164,7 @@ class Child:
             self._process.wait(EXIT_S)
         self.end()
         status = self._process.returncode
-        if self._is_ready:
+        if self._is_ready or status == -signal.SIGKILL:
             return from_exit(status, self.limits)
         complaint = self._complaint.decode(errors="replace").strip().split("\n")[-1]
         return SandboxUnavailable("start", f"the child ended with status {status}: {complaint}")

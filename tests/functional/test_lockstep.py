@@ -63,10 +63,6 @@ def wait_for(
     wait_until(lambda: is_in(database, campaign_id, generation, generated), timeout_s)
 
 
-def pid_of(site: Site, name: str = "background") -> int:
-    return site._processes[name].pid
-
-
 def test_datasets_are_made_up_to_the_high_water_mark_and_again_when_half_are_left(
     database: Database, site: Site
 ) -> None:
@@ -78,10 +74,11 @@ def test_datasets_are_made_up_to_the_high_water_mark_and_again_when_half_are_lef
     assert read_schedule(database, campaign).generated == 1000
     consumer.take(1)
     wait_for(database, campaign, Generation.RESTING, 1500)
-    children = find_children(pid_of(site))
+    children = find_children(site.pid("background"))
     consumer.take(1000)
     wait_for(database, campaign, Generation.RESTING, 2500)
-    assert find_children(pid_of(site)) == children and len(children) == 1
+    assert len(children) == 1
+    assert find_children(site.pid("background")) == children
     assert assert_exact(database, campaign) == 2500
 
 
@@ -105,6 +102,7 @@ def test_at_its_quota_of_datasets_it_waits_for_its_owner_and_goes_on_when_there_
         wait_for(database, campaign, Generation.FULL, 700)
         wait_for(database, ending, Generation.DONE, 700)
         assert read_schedule(database, campaign).generation_error is None
+    Consumer(database, campaign).take(700)
     with run(DATASETS_MAX="900"):
         wait_for(database, campaign, Generation.FULL, 900)
     assert assert_exact(database, campaign) == 900
@@ -114,10 +112,11 @@ def test_at_its_quota_of_bytes_it_waits_with_every_dataset_that_fits(database: D
     with run(DATASETS_MAX_BYTES="5000") as site:
         campaign = upload(database, ENDLESS)
         wait_for(database, campaign, Generation.FULL)
-        assert find_children(pid_of(site)) == []
+        assert find_children(site.pid("background")) == []
     stored = assert_exact(database, campaign)
     size = read_schedule(database, campaign).generated_bytes
     assert size <= 5000 < size + len(make_again(database, campaign, stored + 1)[-1])
+    Consumer(database, campaign).take(stored)
     with run(DATASETS_MAX_BYTES="5001"):
         time.sleep(2)
         wait_for(database, campaign, Generation.FULL, stored)
@@ -210,7 +209,7 @@ def test_at_most_so_many_generators_live_and_those_that_were_ended_are_replayed(
                 Consumer(database, campaign).take(600)
             for campaign in found:
                 wait_until(lambda campaign=campaign: 2 * _pending(database, campaign) > HIGH_WATER)  # type: ignore[misc]
-                most = max(most, len(find_children(pid_of(site))))
+                most = max(most, len(find_children(site.pid("background"))))
         assert most == 2
     assert {assert_exact(database, campaign) for campaign in found} == {2200}
 
@@ -223,7 +222,7 @@ def _pending(database: Database, campaign_id: int) -> int:
 def test_a_generator_that_was_killed_at_rest_is_replayed(database: Database, site: Site) -> None:
     campaign = upload(database, ENDLESS)
     wait_for(database, campaign, Generation.RESTING, 1000)
-    (child,) = find_children(pid_of(site))
+    (child,) = find_children(site.pid("background"))
     os.kill(child, signal.SIGKILL)
     Consumer(database, campaign).take(700)
     wait_for(database, campaign, Generation.RESTING, 1700)
@@ -240,7 +239,7 @@ def test_of_two_processes_the_one_that_has_the_generator_pulls_it_and_the_other_
         for step in range(3):
             consumer.take(1000)
             wait_for(database, campaign, Generation.RESTING, 2000 + 1000 * step)
-        keepers = [name for name in ("background", "background.2") if find_children(pid_of(site, name))]
+        keepers = [name for name in ("background", "background.2") if find_children(site.pid(name))]
         assert len(keepers) == 1
         site.kill(keepers[0])
         consumer.take(1000)

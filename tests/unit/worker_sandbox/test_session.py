@@ -159,3 +159,9 @@ def test_a_session_that_is_left_while_its_child_is_at_work_leaves_nothing_behind
     with Session(ENDLESS, seed=1, now_ms=NOW_MS) as session:
         assert len(next(session.pull(5000))) == 1000
     assert_gone(session.pid)
+
+
+def test_a_child_that_is_killed_before_it_was_ready_was_killed_too(endless: Session) -> None:
+    os.kill(endless.pid, signal.SIGKILL)
+    with pytest.raises(GeneratorKilled):
+        take(endless, 1)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app import accounts, ledger
+from app import accounts, ledger, previews
 from app.database import UNAVAILABLE, Database
 from app.generators import ROWS_PER_STEP, ClaimLost, Generators, Stopped, Task
 from app.pulse import Pulse
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 KIND = "background"
 POLL_S = 0.2
+PREVIEW_POLL_S = 0.1
 RETRY_S = 1.0
 SWEEP_S = 30.0
 
@@ -50,6 +51,7 @@ class Background:
         self._generators.reopen_full()
         loops: list[tuple[Callable[[], bool], float]] = [(self._generate_next, POLL_S)]
         loops *= self._settings.generators_at_once
+        loops.append((self._preview_next, PREVIEW_POLL_S))
         loops += [(self._beat, self._settings.heartbeat_s), (self._sweep, SWEEP_S)]
         threads = [threading.Thread(target=self._repeat, args=loop) for loop in loops]
         for thread in threads:
@@ -95,6 +97,9 @@ class Background:
         log.info("campaign %d: its generator ran for %.2f s", task.campaign_id, time.monotonic() - started_at)
         return True
 
+    def _preview_next(self) -> bool:
+        return previews.serve_next(self._database, self._generators.limits(), _now)
+
     def _release(self, task: Task) -> None:
         while not self._stopping.wait(RETRY_S):
             try:
@@ -108,11 +113,20 @@ class Background:
     def _sweep(self) -> bool:
         """Take away what nobody needs any more; True when there may be more of it."""
         self._database.write(_purge_sessions)
+        self._database.write(self._sweep_previews)
         self._generators.sweep(self._pulse.process)
         return self._database.write(lambda connection: ledger.forget_old_results(connection, ROWS_PER_STEP)) > 0
+
+    def _sweep_previews(self, connection: sa.Connection) -> None:
+        previews.give_up(connection, self._settings.generator_wall_s, _now())
+        previews.forget_old(connection, self._settings.preview_ttl_s, _now())
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
 
 
 def _purge_sessions(connection: sa.Connection) -> None:
     with Session(bind=connection) as session:
-        accounts.purge_sessions(session, dt.datetime.now(dt.UTC))
+        accounts.purge_sessions(session, _now())
         session.flush()

@@ -104,6 +104,9 @@ class Settings:
         50_000, "Pending datasets up to which a lock-step generator is pulled; the next pull comes at half of it."
     )
 
+    previews_per_user: int = setting(4, "Previews of generators that are kept for a user; a new one ends the oldest.")
+    preview_ttl_s: float = setting(600.0, "Seconds after which a preview of a generator is gone.")
+
     # Volunteers.
     result_max_bytes: int = setting(16 * MEGABYTE, "Largest single result.")
     batch_max_bytes: int = setting(32 * MEGABYTE, "Largest frame that a volunteer may send.")

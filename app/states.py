@@ -34,3 +34,11 @@ class ResultKind(enum.IntEnum):
     VALUE = 0  # main returned something: data holds it
     NOTHING = 1  # main returned null or undefined
     FAILED = 2  # max_attempts tries threw or timed out
+
+
+class PreviewState(enum.StrEnum):
+    """How far a preview has come."""
+
+    WAITING = "waiting"
+    RUNNING = "running"  # a background process runs it
+    DONE = "done"  # there is an answer, which may be an error

@@ -24,6 +24,7 @@ FLOORS = [
         "generators",
         "joined",
         "ledger",
+        "previews",
         "pulse",
         "results",
         "secrets_file",

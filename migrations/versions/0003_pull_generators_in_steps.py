@@ -67,11 +67,43 @@ def upgrade() -> None:
             batch_op.add_column(column)
         batch_op.drop_constraint(op.f("ck_schedule_generation"), type_="check")
         batch_op.create_check_constraint(op.f("ck_schedule_generation"), is_one_of("generation", AFTER).sqltext)
+    create_preview()
+
+
+def create_preview() -> None:
+    """Make the table of previews."""
+
+    op.create_table(
+        "preview",
+        sa.Column("id", BIG_ID, nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("source", sa.LargeBinary(), nullable=False),
+        sa.Column("seed", BIG_ID, nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("claimed_at", sa.BigInteger(), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("size_bytes", BIG_ID, nullable=False),
+        sa.Column("first", sa.LargeBinary(), nullable=True),
+        sa.Column("last", sa.LargeBinary(), nullable=True),
+        sa.Column("is_lockstep", sa.Boolean(), nullable=False),
+        sa.Column("is_whole", sa.Boolean(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("line", sa.Integer(), nullable=True),
+        sa.Column("column", sa.Integer(), nullable=True),
+        sa.CheckConstraint("state IN ('waiting', 'running', 'done')", name=op.f("ck_preview_state")),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_preview_user_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_preview")),
+    )
+    op.create_index("ix_preview_asked_at", "preview", ["asked_at"])
+    op.create_index(op.f("ix_preview_user_id"), "preview", ["user_id"])
 
 
 def downgrade() -> None:
     """Take this step back. A generator that is pulled in steps is over then, with the datasets that it has made."""
 
+    op.drop_table("preview")
     op.execute("update schedule set generation = 'done', generator = null where generation in ('resting', 'full')")
     with op.batch_alter_table("schedule", copy_from=describe_schedule(AFTER, *new_columns())) as batch_op:
         batch_op.drop_constraint(op.f("ck_schedule_generation"), type_="check")

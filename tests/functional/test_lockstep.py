@@ -29,6 +29,7 @@ from tests.lockstep import (
     wait_until,
 )
 from tests.processes import Site, run_site
+from tests.volunteers import finish
 
 pytestmark = pytest.mark.slow
 HIGH_WATER = 1000
@@ -260,3 +261,16 @@ def test_a_process_that_ends_gives_its_generators_to_others_at_once(database: Da
     with Session(database.engine) as session:
         assert session.get_one(Campaign, campaign).schedule.lockstep
     assert assert_exact(database, campaign) == 2000
+
+
+def test_volunteers_wait_for_a_generator_that_makes_more_and_leave_one_that_is_full(
+    database: Database, run: Runner
+) -> None:
+    with run("background", "socket", PENDING_HIGH_WATER="10", DATASETS_MAX="75") as site:
+        campaign = upload(database, ENDLESS)
+        acknowledged, code = finish(site.socket_url, campaign, lambda n: n)
+    assert code == 1000
+    assert [dataset["n"] for dataset in acknowledged] == list(range(75))
+    schedule = read_schedule(database, campaign)
+    assert (schedule.generation, schedule.generated) == (Generation.FULL, 75)
+    assert assert_exact(database, campaign) == 75

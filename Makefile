@@ -9,7 +9,7 @@ PEERS := .venv-bench
 LOAD_CLIENT := benchmarks/build/load
 # What a test run may be narrowed to: make test ARGS="-k pause".
 ARGS ?=
-SOAK_TESTS := $(wildcard tests/durability tests/abuse tests/unit/dispatcher)
+SOAK_TESTS := $(wildcard tests/durability tests/abuse tests/unit/dispatcher tests/walls/test_fuzz.py)
 # What the benchmark may be narrowed to: make bench ONLY=dispatch, or how the names of the wanted rows begin.
 ONLY ?=
 

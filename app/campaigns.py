@@ -41,6 +41,7 @@ class State(enum.StrEnum):
     GENERATING = "generating"
     RUNNING = "running"
     PAUSED = "paused"
+    WAITING = "waiting"  # for its owner: everything is done, and the generator has more than the quota allows
     DONE = "done"
     FAILED = "failed"
 
@@ -67,6 +68,17 @@ class Overview:
     campaign: Campaign
     state: State
     progress: Progress
+
+    @property
+    def makes_more(self) -> bool:
+        """Whether datasets are made in steps, as volunteers need them, and more are to come."""
+        schedule = self.campaign.schedule
+        return schedule.lockstep and not schedule.generation.is_over and schedule.generation is not Generation.FAILED
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the generator has more datasets than a campaign may have."""
+        return self.campaign.schedule.generation is Generation.FULL
 
     @property
     def percent(self) -> float:
@@ -226,11 +238,11 @@ def _state(campaign: Campaign, progress: Progress) -> State:
     schedule = campaign.schedule
     if schedule.generation is Generation.FAILED:
         return State.FAILED
-    if schedule.generation is Generation.DONE and progress.done >= schedule.generated:
-        return State.DONE
+    if schedule.generation.is_over and progress.done >= schedule.generated:
+        return State.WAITING if schedule.generation is Generation.FULL else State.DONE
     if schedule.intent is Intent.PAUSED:
         return State.PAUSED
-    return State.RUNNING if schedule.generation is Generation.DONE else State.GENERATING
+    return State.RUNNING if schedule.generation.is_over or schedule.lockstep else State.GENERATING
 
 
 def find_served(session: Session, campaign_id: int) -> Campaign | None:

@@ -42,6 +42,8 @@ def _make_parser() -> argparse.ArgumentParser:
     serve = add("serve", _serve, "Run the web or the socket process (gunicorn, gevent).")
     serve.add_argument("surface", choices=["web", "socket"])
     add("background", _run_background, "Run the background process: dataset generators and housekeeping.")
+    sandbox = add("sandbox", _check_sandbox, "Say of each layer of the generators' sandbox whether it holds here.")
+    sandbox.add_argument("action", choices=["check"])
     add("mail", _run_mail, "Run the development mail process: keep mails as files and print their links.")
     return parser
 
@@ -91,6 +93,15 @@ def _run_background(settings: Settings, _arguments: argparse.Namespace) -> None:
     _on_stop_signal(background.stop)
     background.run()
     database.dispose()
+
+
+def _check_sandbox(settings: Settings, _arguments: argparse.Namespace) -> int:
+    import worker_sandbox
+
+    layers = worker_sandbox.check(best_effort=settings.sandbox == "best-effort")
+    for layer in layers:
+        print(f"{layer.name:<13}  {layer.state:<6}  {layer.detail}".rstrip())
+    return 0 if all(layer.state == "holds" for layer in layers) else 1
 
 
 def _run_mail(settings: Settings, _arguments: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ import enum
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from app.states import Generation, Intent
+from app.states import Generation, Intent, PreviewState
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -149,12 +149,40 @@ class Schedule(Base):
     generation: Mapped[Generation] = mapped_column(_enum(Generation, "generation"), default=Generation.WAITING)
     generation_error: Mapped[str | None] = mapped_column(sa.Text)
     generation_line: Mapped[int | None] = mapped_column()
-    generator: Mapped[int | None] = mapped_column(BigId)  # the process that runs the generator
+    generator: Mapped[int | None] = mapped_column(BigId)  # the process that runs the generator, or keeps it at rest
+    lockstep: Mapped[bool] = mapped_column(default=False, server_default=sa.false())  # main is a function*, or like one
+    digest: Mapped[str | None] = mapped_column(sa.String(64))  # SHA-256 of all datasets stored so far, in order
+    rested_at_ms: Mapped[int | None] = mapped_column(BigId)  # when the generator was last pulled
     intent: Mapped[Intent] = mapped_column(_enum(Intent, "intent"), default=Intent.RUNNING)
     pause_reason: Mapped[str | None] = mapped_column(sa.Text)  # why the system paused it, where it did
     deleted: Mapped[bool] = mapped_column(default=False)  # the campaign's, here because the hubs look here only
 
     campaign: Mapped[Campaign] = relationship(back_populates="schedule")
+
+
+class Preview(Base):
+    """What a generator would make, for somebody who still writes it. Gone after a while."""
+
+    __tablename__ = "preview"
+    __table_args__ = (sa.Index("ix_preview_asked_at", "asked_at"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    user_id: Mapped[int] = mapped_column(sa.ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    asked_at: Mapped[dt.datetime] = mapped_column(Milliseconds)
+    source: Mapped[bytes] = mapped_column(sa.LargeBinary)  # UTF-8 text
+    seed: Mapped[int] = mapped_column(BigId)
+    state: Mapped[PreviewState] = mapped_column(_enum(PreviewState, "state"), default=PreviewState.WAITING)
+    claimed_at: Mapped[dt.datetime | None] = mapped_column(Milliseconds)
+    tries: Mapped[int] = mapped_column(default=0)
+    count: Mapped[int] = mapped_column(default=0)
+    size_bytes: Mapped[int] = mapped_column(BigId, default=0)
+    first: Mapped[bytes | None] = mapped_column(sa.LargeBinary)  # msgpack: an array of msgpack blobs
+    last: Mapped[bytes | None] = mapped_column(sa.LargeBinary)  # msgpack
+    is_lockstep: Mapped[bool] = mapped_column(default=False)
+    is_whole: Mapped[bool] = mapped_column(default=True)
+    error: Mapped[str | None] = mapped_column(sa.Text)
+    line: Mapped[int | None] = mapped_column()
+    column: Mapped[int | None] = mapped_column()
 
 
 class Dataset(Base):

@@ -39,8 +39,8 @@ class ScheduleView:
 
     @property
     def is_done(self) -> bool:
-        """Every dataset has been generated and has its outcome."""
-        return self.generation is Generation.DONE and self.done >= self.generated
+        """Every dataset that there will be has been generated and has its outcome."""
+        return self.generation.is_over and self.done >= self.generated
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -96,11 +96,17 @@ class Visitor:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class GenerationClaim:
-    """A campaign whose generator this process now runs; `generated` datasets are stored already."""
+    """A campaign whose generator this process now runs; `generated` datasets are stored already.
+
+    `digest` is theirs, in order, or None: nobody took it. `pending` of them were not handed out in this run.
+    """
 
     campaign_id: int
     generated: int
     generated_bytes: int
+    digest: str | None
+    is_lockstep: bool
+    pending: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

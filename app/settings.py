@@ -79,7 +79,15 @@ class Settings:
     web_workers: int = setting(1, "Workers of the web process.")
     socket_workers: int = setting(1, "Workers of the socket process; on SQLite it must be 1.")
     trusted_proxies: str = setting("127.0.0.1", "Addresses of proxies whose X-Forwarded headers are believed.")
+    sandbox: str = setting(
+        "strict",
+        "strict, or best-effort: generators run also where the kernel has no Landlock or seccomp.",
+        parse=one_of("strict", "best-effort"),
+    )
     generators_at_once: int = setting(2, "Dataset generators that the background process runs at the same time.")
+    generators_alive: int = setting(
+        8, "Lock-step generators that the background process keeps alive; one that is ended is replayed when needed."
+    )
 
     # Accounts.
     captcha: str = setting("altcha", "Proof of work at sign-up: altcha or off.", parse=one_of("altcha", "off"))
@@ -93,7 +101,16 @@ class Settings:
     datasets_max: int = setting(1_000_000, "Largest number of datasets in a campaign.")
     datasets_max_bytes: int = setting(64 * MEGABYTE, "Largest size of all datasets of a campaign together.")
     dataset_max_bytes: int = setting(1 * MEGABYTE, "Largest single dataset.")
-    generator_wall_s: float = setting(5.0, "Seconds that a dataset generator may run.")
+    generator_wall_s: float = setting(
+        5.0, "Seconds that a dataset generator may run: an array's in all, a lock-step one's in each pull."
+    )
+    generator_replay_s: float = setting(60.0, "Seconds that a generator may take to repeat what it had made before.")
+    pending_high_water: int = setting(
+        50_000, "Pending datasets up to which a lock-step generator is pulled; the next pull comes at half of it."
+    )
+
+    previews_per_user: int = setting(4, "Previews of generators that are kept for a user; a new one ends the oldest.")
+    preview_ttl_s: float = setting(600.0, "Seconds after which a preview of a generator is gone.")
 
     # Volunteers.
     result_max_bytes: int = setting(16 * MEGABYTE, "Largest single result.")

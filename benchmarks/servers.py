@@ -41,6 +41,10 @@ class Server:
             time.sleep(0.05)
         raise RuntimeError(f"the server does not serve:\n{self._log.read_text()[-4000:]}")
 
+    def read_log(self) -> str:
+        """Return what the server has said so far."""
+        return self._log.read_text()
+
     def stop(self) -> None:
         """End the server cleanly, so that what it has yet to store is stored."""
         if self._process.poll() is None:
@@ -78,6 +82,23 @@ def run_ours(name: str, database: FreshDatabase, **settings: str) -> Iterator[Se
     with _run(command, port, environ, database.folder / f"{name}.log") as server:
         time.sleep(1.0)  # its workers listen before the last of them is up
         yield server
+
+
+@contextlib.contextmanager
+def run_background(database: FreshDatabase, **settings: str) -> Iterator[Server]:
+    """Run the background process, which listens nowhere, with the settings that it ships with but for those given."""
+    environ = {**os.environ, "INSTANCE_DIR": str(database.folder), "DATABASE_URL": database.url, **settings}
+    command = _read_procfile()["background"].replace("python", sys.executable, 1).split()
+    server = Server(command, 0, environ, database.folder / "background.log")
+    try:
+        give_up_at = time.monotonic() + START_TIMEOUT_S
+        while database.ask("select count(*) from process where kind = 'background'") == 0:
+            if time.monotonic() > give_up_at:
+                raise RuntimeError(f"the background process does not start:\n{server.read_log()[-4000:]}")
+            time.sleep(0.05)
+        yield server
+    finally:
+        server.stop()
 
 
 def _read_procfile() -> dict[str, str]:

@@ -113,6 +113,11 @@ class Meter:
         )
 
 
+def find_children(pid: int) -> list[int]:
+    """Return the process ids of the children that any thread of a process has started."""
+    return [sample.pid for sample in iter_samples() if sample.parent == pid]
+
+
 def find_worker(group: int) -> int:
     """Return the process id of the only worker of a server: whose parent is the one that the group is named after."""
     (worker,) = (sample.pid for sample in iter_samples() if sample.parent == group)

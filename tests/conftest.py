@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -15,9 +16,11 @@ from flask.testing import FlaskClient
 from app import create_app, migrate
 from app.database import Database
 from app.settings import Settings
-from tests import cast, postgres
+from tests import cast, postgres, sandbox
 from tests.processes import Site, run_site
 
+if sandbox.is_best_effort():  # The site's processes run generators on this machine as well as it lets them.
+    os.environ.setdefault("SANDBOX", "best-effort")
 BOTH_DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
 
 

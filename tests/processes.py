@@ -89,6 +89,10 @@ class Site:
         """Whether a process that was started has not ended by itself."""
         return self._processes[name].poll() is None
 
+    def pid(self, name: str) -> int:
+        """Return the id of a process, which is that of its group."""
+        return self._processes[name].pid
+
     def worker_pids(self, name: str) -> list[int]:
         """Return the pids of a gunicorn's workers, which change when it replaces one."""
         pid = self._processes[name].pid

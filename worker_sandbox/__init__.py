@@ -18,8 +18,19 @@ Datasets are numbered from 0. `Math.random` is seeded and the clock stands still
 repeated.
 """
 
-from worker_sandbox.failures import GeneratorFailed, SandboxUnavailable
+from worker_sandbox.check import Layer, check
+from worker_sandbox.failures import GeneratorFailed, GeneratorKilled, SandboxUnavailable
 from worker_sandbox.limits import Limits
-from worker_sandbox.parent import Chunks, generate
+from worker_sandbox.session import Chunks, Session, generate
 
-__all__ = ["Chunks", "GeneratorFailed", "Limits", "SandboxUnavailable", "generate"]
+__all__ = [
+    "Chunks",
+    "GeneratorFailed",
+    "GeneratorKilled",
+    "Layer",
+    "Limits",
+    "SandboxUnavailable",
+    "Session",
+    "check",
+    "generate",
+]

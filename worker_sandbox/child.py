@@ -1,17 +1,25 @@
 """The child: runs one dataset generator in QuickJS. Started as a script by `parent.py`, never imported.
 
 Command line: the parent's process id, the folder of the engine's extension module, the engine's limits as
-`memory_bytes:stack_bytes:seconds`, then every limit of the operating system as `NAME:soft:hard`.
-Standard input, up to its end: what `prelude.js` takes as options in one line, then the generator's source,
-both as JSON in ASCII.
+`memory_bytes:stack_bytes:seconds`, `strict` or `best-effort`, then every limit of the operating system as
+`NAME:soft:hard`.
+Standard input, in lines of ASCII: what `prelude.js` takes as options, the generator's source (both as JSON), and
+then any number of requests, one line each: how many datasets are wanted at most, a space, and after how many
+UTF-16 units of JSON text to stop before that. Its end ends the child.
 Standard output: frames of one letter, the length of the body (4 bytes, little-endian) and the body:
 
     R          ready: every limit is set
+    A          opened: `main` returned an array
+    I          opened: `main` returned an iterator, which is pulled in steps
     C  JSON    datasets with commas between them
+    P          a pause: the request is answered, and the next one may be made
     E          the end: there are no more datasets
     X  JSON    the generator failed: what `prelude.js` reports
     K  text    the engine stopped the generator: what it raised, past any JavaScript
     U  text    the sandbox could not be set up: the layer, a line feed, the detail
+
+R comes by itself, then A or I. Each request is answered by any number of C and then P or E. Nothing follows after
+E, X, K and U. Between requests the child waits for its input and runs nothing of the generator.
 
 It starts for every generator, so it imports as little as it can, neither `json` nor `typing`.
 """
@@ -41,12 +49,29 @@ def send_text(kind: bytes, text: str) -> None:
     send(kind, text[:1000].encode(errors="replace"))
 
 
+class Input:
+    """Standard input, line by line. `rest`: what was read of the lines to come."""
+
+    rest = b""
+
+    def read_line(self) -> str:
+        """The next line without its end; nothing when there are no more."""
+        pieces = [self.rest]
+        while b"\n" not in pieces[-1]:
+            piece = os.read(0, 2**20)
+            if not piece:
+                return ""
+            pieces.append(piece)
+        line, _, self.rest = b"".join(pieces).partition(b"\n")
+        return line.decode()
+
+
+standard_input = Input()
+
+
 def read_input() -> str:
-    """Everything on standard input."""
-    pieces = []
-    while piece := os.read(0, 2**20):
-        pieces.append(piece)
-    return b"".join(pieces).decode()
+    """The options and the source, with a line feed between them."""
+    return f"{standard_input.read_line()}\n{standard_input.read_line()}"
 
 
 def read_prelude() -> str:
@@ -75,36 +100,63 @@ def parse_resource(argument: str) -> tuple[str, int, int]:
     return name, int(soft), int(hard)
 
 
-def prepare(parent_pid: str, engine_limits: str, resources: list[str]) -> tuple[Callable[..., str], str]:
+def open_package() -> None:
+    """Make `worker_sandbox` a package without its `__init__.py`, which imports what only the parent needs."""
+    package = type(sys)("worker_sandbox")
+    package.__path__ = [HERE]
+    sys.modules["worker_sandbox"] = package
+
+
+def prepare(parent_pid: str, engine_limits: str, effort: str, resources: list[str]) -> tuple[Callable[..., str], str]:
     """Read everything, lock the process down, and only then run the prelude. Returns its `step` and the source."""
-    import lockdown  # type: ignore[import-not-found]  # By itself: the package around it imports much more.
+    from worker_sandbox import lockdown
 
     options, source = read_input().split("\n")
     prelude = read_prelude()
     engine = new_engine(engine_limits)
-    lockdown.lock_down([parse_resource(each) for each in resources], int(parent_pid))
+    limits = [parse_resource(each) for each in resources]
+    lockdown.lock_down(limits, int(parent_pid), best_effort=effort == "best-effort")
     return engine.eval(prelude)(options), source
 
 
+OPENED = {"=array": b"A", "=iterator": b"I"}
+
+
 def run(step: Callable[..., str], source: str) -> None:
-    """Send the datasets chunk by chunk, then the end or the failure. step: what `prelude.js` returns."""
+    """Open the generator, then answer requests up to its end. step: what `prelude.js` returns."""
     text = step(source)
-    while text and not text.startswith("!"):
+    is_open = text in OPENED
+    if is_open:
+        send(OPENED[text])
+    while is_open and (request := standard_input.read_line()):
+        count, units = request.split(" ")
+        text = send_chunks(step, float(count), float(units))
+        is_open = not text
+        if is_open:
+            send(b"P")
+    if text.startswith("!"):
+        send(b"X", text[1:].encode())
+    elif text == ".":
+        send(b"E")
+
+
+def send_chunks(step: Callable[..., str], count: float, units: float) -> str:
+    """Answer a request, chunk by chunk, and return what ended it: nothing, ".", or a failure report."""
+    text = step(count, units)
+    while text.startswith("{"):
         send(b"C", text.encode())
         text = step()
-    if text:
-        send(b"X", text[1:].encode())
-    else:
-        send(b"E")
+    return text
 
 
 def main() -> None:
     # UTC, so that a generator's dates do not depend on the host; read before files are closed off.
     os.environ["TZ"] = "UTC0"
     time.tzset()
-    sys.path += [HERE, sys.argv[2]]
+    sys.path.append(sys.argv[2])
+    open_package()
     try:
-        step, source = prepare(sys.argv[1], sys.argv[3], sys.argv[4:])
+        step, source = prepare(sys.argv[1], sys.argv[3], sys.argv[4], sys.argv[5:])
     except BaseException as error:  # Nothing of the generator has run: this is the sandbox's own failure.
         layer = getattr(error, "layer", "engine")
         send_text(b"U", f"{layer}\n{getattr(error, 'detail', f'{type(error).__name__}: {error}')}")

@@ -2,6 +2,7 @@
 
 Exception
 ├─ GeneratorFailed      the owner's: shown on the campaign's page
+│  └─ GeneratorKilled   perhaps nobody's: the run may be repeated, and fails in the same way if it is the owner's
 └─ SandboxUnavailable   the operator's: no generator can run here now
 """
 
@@ -39,6 +40,10 @@ class GeneratorFailed(Exception):
         self.dataset = dataset
 
 
+class GeneratorKilled(GeneratorFailed):
+    """The system, or an operator, killed the generator's process."""
+
+
 class SandboxUnavailable(Exception):
     """No generator can run on this machine now.
 
@@ -51,8 +56,8 @@ class SandboxUnavailable(Exception):
         self.layer = layer
 
 
-def ran_too_long(limits: Limits) -> GeneratorFailed:
-    return GeneratorFailed(f"the dataset generator ran longer than {_seconds(limits.wall_s)}")
+def ran_too_long(budget_s: float) -> GeneratorFailed:
+    return GeneratorFailed(f"the dataset generator ran longer than {_seconds(budget_s)}")
 
 
 def too_many_datasets(limits: Limits) -> GeneratorFailed:
@@ -77,7 +82,9 @@ def from_exit(status: int, limits: Limits) -> GeneratorFailed:
     if status == -signal.SIGXCPU:
         return GeneratorFailed(f"the dataset generator used more than {_seconds(limits.cpu_s)} of processor time")
     if status == -signal.SIGKILL:
-        return GeneratorFailed("the dataset generator was killed by the system, most likely for want of memory")
+        return GeneratorKilled("the dataset generator was killed by the system, most likely for want of memory")
+    if status == -signal.SIGSYS:
+        return GeneratorFailed("the dataset generator was killed by the sandbox: it made a forbidden system call")
     if status < 0:
         return GeneratorFailed(f"the dataset generator crashed the JavaScript engine ({_signal_name(-status)})")
     return GeneratorFailed(f"the dataset generator's process ended unexpectedly (exit status {status})")
@@ -111,9 +118,9 @@ def _refused(report: dict[str, object]) -> GeneratorFailed:
 
 def stopped_by_engine(body: bytes, limits: Limits) -> GeneratorFailed:
     """About the body of a K frame: what no JavaScript could catch, or not without more memory."""
-    text = _safe(body.decode(errors="replace"))
+    text = _safe(body[: 4 * MESSAGE_CHARS].decode(errors="replace"))[:MESSAGE_CHARS]
     if "interrupted" in text:
-        return ran_too_long(limits)
+        return ran_too_long(limits.wall_s)
     if "out of memory" in text or "MemoryError" in text or "JSException: null" in text:
         return _out_of_memory(limits)
     return GeneratorFailed(f"the dataset generator was stopped by the JavaScript engine: {text.strip()}")

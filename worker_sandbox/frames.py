@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from worker_sandbox.failures import unreadable_output
 
 HEADER = struct.Struct("<cI")
-KINDS = (b"R", b"C", b"E", b"X", b"K", b"U")
+KINDS = (b"R", b"A", b"I", b"C", b"P", b"E", b"X", b"K", b"U")
 
 
 class FrameReader:

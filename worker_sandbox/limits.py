@@ -15,6 +15,10 @@ class Limits:
     """How long the parent waits for the child, in all. The time that the consumer takes does not count."""
     cpu_s: int = 6
     """Processor time of the child: what ends a child whose parent is busy elsewhere."""
+    life_cpu_s: int | None = None
+    """Processor time of a child over its whole life, where the parent allows `cpu_s` with each request; None: it does
+    not. The child starts with all of it, because a parent that may not allow any could not give it more.
+    """
     datasets: int = 1_000_000
     total_bytes: int = 64 * MB
     """All datasets of this run together, as msgpack."""
@@ -32,6 +36,9 @@ class Limits:
     """Datasets in one list of the iterator, at most."""
     chunk_bytes: int = 256 * 1024
     """A chunk ends early when its JSON text reaches this many UTF-16 units."""
+
+    best_effort: bool = False
+    """Go on without Landlock or seccomp where the kernel does not have them."""
 
     @property
     def frame_bytes(self) -> int:
@@ -54,6 +61,6 @@ class Limits:
             ("RLIMIT_FSIZE", 0, 0),
             ("RLIMIT_NOFILE", 3, 3),
             ("RLIMIT_NPROC", 0, 0),
-            ("RLIMIT_CPU", self.cpu_s, self.cpu_s + 1),
+            ("RLIMIT_CPU", self.life_cpu_s or self.cpu_s, self.life_cpu_s or self.cpu_s + 1),
             ("RLIMIT_AS", self.address_space_bytes, self.address_space_bytes),
         ]

@@ -1,24 +1,26 @@
-"""The parent: starts a child for one run, keeps the clock, and makes sure that nothing of it remains.
+"""The parent: starts a child, talks to it, keeps the clock, and makes sure that nothing of it remains.
 
-Promises, which the tests cite:
+Promises of this package, which the tests cite:
 
-G1  When the context is left, however it is left, the child and all in its process group are dead and reaped.
-G2  The parent waits for the child no longer than `limits.wall_s` in all, whatever the child does.
+G1  When a run is left, however it is left, the child and all in its process group are dead and reaped.
+G2  The parent waits for the child, and reads what it sent, no longer than `limits.wall_s` for each request, whatever
+    the child does; it finishes the chunk at hand. The first request shares that time with the start and the opening. A
+    replay has a time of its own. Only the consumer's time does not count.
 G3  Nothing the child sends can do more than end its own run with GeneratorFailed.
 G4  A limit that cannot be set means SandboxUnavailable, and the generator does not run.
-G5  The same source, seed and time give the same datasets; one with `skip` gives the same from there on.
+G5  The same source, seed and time give the same datasets, in however many requests they are asked for; a run with
+    `skip` gives the same from there on.
+G6  Between requests nothing of a generator runs.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.util
-import json
 import os
+import resource
 import selectors
 import signal
-import struct
 import subprocess
 import sys
 import time
@@ -26,15 +28,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from worker_sandbox.datasets import DatasetPacker
-from worker_sandbox.failures import (
-    SandboxUnavailable,
-    from_exit,
-    from_report,
-    ran_too_long,
-    stopped_by_engine,
-    unreadable_output,
-)
+from worker_sandbox.clock import Clock
+from worker_sandbox.failures import SandboxUnavailable, from_exit
 from worker_sandbox.frames import FrameReader
 from worker_sandbox.limits import Limits
 
@@ -42,138 +37,103 @@ CHILD = Path(__file__).with_name("child.py")
 READ_BYTES = 2**16
 COMPLAINT_BYTES = 4096  # Of what the child's Python prints when it cannot even start.
 EXIT_S = 1.0  # For a child that has closed its output to end by itself, so that its exit status can be told.
-
-
-class Chunks:
-    """Iterates over the lists of msgpack blobs of one run. `pid` is the child's."""
-
-    def __init__(self, child: Child, request: bytes, skip: int, limits: Limits) -> None:
-        self.pid = child.pid
-        self._chunks = _iter_chunks(child, request, DatasetPacker(limits, skip))
-
-    def __iter__(self) -> Iterator[list[bytes]]:
-        return self._chunks
-
-    def __next__(self) -> list[bytes]:
-        return next(self._chunks)
-
-
-@contextlib.contextmanager
-def generate(source: str, *, seed: int, now_ms: int, skip: int = 0, limits: Limits | None = None) -> Iterator[Chunks]:
-    """Run a dataset generator in a fresh child; yields an iterator of lists of msgpack blobs, in order.
-
-    source: one JavaScript file, an expression (or a program whose completion value counts) that evaluates to
-    `{main}`.
-    seed: what `Math.random` starts from. now_ms: what `Date` says, in milliseconds since 1970; it stands
-    still.
-    skip: how many datasets to leave out; the first one yielded is the one with that number.
-
-    Entering raises SandboxUnavailable when the child cannot be started, iterating raises it when a limit
-    cannot be set, and GeneratorFailed for whatever the generator does wrong, also after some lists have been
-    yielded. To be left in the thread that entered it: the child dies with that thread.
-    """
-    limits = limits or Limits()
-    request = _request(source, seed, now_ms, skip, limits)
-    child = Child(limits)
-    try:
-        yield Chunks(child, request, skip, limits)
-    finally:
-        child.end()
-
-
-def _request(source: str, seed: int, now_ms: int, skip: int, limits: Limits) -> bytes:
-    """What goes to the child's standard input: the prelude's options in one line, then the source, as JSON.
-
-    In ASCII, because the engine's binding would cut a raw string at its first NUL.
-    """
-    options = {
-        "chunk": limits.chunk,
-        "chunkUnits": limits.chunk_bytes,
-        "datasets": limits.datasets,
-        "datasetUnits": limits.dataset_bytes,
-        "depth": limits.depth,
-        "skip": skip,
-        "nowMs": now_ms,
-        "randomState": struct.unpack("<4i", hashlib.sha256(str(seed).encode()).digest()[:16]),
-    }
-    return f"{json.dumps(options)}\n{json.dumps(source)}".encode("ascii")
+CPUCLOCK_SCHED = 2  # clock_getcpuclockid(3), which Python does not have for other processes.
 
 
 class Child:
     """One child process. `frames` talks to it, `end` leaves nothing of it."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, script: Path = CHILD) -> None:
         self.limits = limits
-        self._waited_s = 0.0
+        self.clock = Clock(limits.wall_s)
         self._is_ready = False
         self._output_ended = False
         self._complaint = b""
-        self._process = _start(limits)
+        self._request = b""
+        self._process = start(limits, script)
         self.pid = self._process.pid
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(_pipe(self._process.stdout), selectors.EVENT_READ)
+        self._selector.register(_pipe(self._process.stderr), selectors.EVENT_READ)
 
-    def frames(self, request: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def ask(self, request: bytes) -> None:
+        """Send a line to the child, while its frames are read."""
+        stdin = _pipe(self._process.stdin)
+        if not self._request and not stdin.closed:
+            self._selector.register(stdin, selectors.EVENT_WRITE)
+        self._request += request
+
+    def allow_cpu(self, cpu_s: float) -> None:
+        """Give the child so much processor time from now on, where this process may: root in a container may not.
+
+        Where it may not, the limit on the child's whole life is all there is besides the clock (G2).
+        """
+        with contextlib.suppress(ProcessLookupError, OSError, ValueError):
+            spent_s = time.clock_gettime(~self.pid << 3 | CPUCLOCK_SCHED)
+            _soft, hard = resource.prlimit(self.pid, resource.RLIMIT_CPU)
+            soft = int(spent_s + cpu_s) + 1
+            soft = soft if hard == resource.RLIM_INFINITY else min(soft, hard)
+            resource.prlimit(self.pid, resource.RLIMIT_CPU, (soft, hard))
+
+    def suspend(self) -> None:
+        """Stop the child's processes: whatever runs in there, nothing does until `resume` (G6)."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let the child go on."""
+        self._signal(signal.SIGCONT)
+
+    def frames(self) -> Iterator[tuple[bytes, bytes]]:
         """Every frame of the child after the one that says it is ready, up to the end of its output."""
-        process, reader = self._process, FrameReader(self.limits.frame_bytes)
-        with selectors.DefaultSelector() as selector:
-            selector.register(_pipe(process.stdin), selectors.EVENT_WRITE, memoryview(request))
-            selector.register(_pipe(process.stdout), selectors.EVENT_READ)
-            selector.register(_pipe(process.stderr), selectors.EVENT_READ)
-            while not self._output_ended:
-                for frame in reader.feed(self._exchange(selector)):
-                    yield from self._after_ready(*frame)
+        reader = FrameReader(self.limits.frame_bytes)
+        while not self._output_ended:
+            for frame in reader.feed(self._exchange()):
+                yield from self._after_ready(*frame)
         raise self._ended_early()
 
     def end(self) -> None:
         """Kill the process group and reap the child (G1). May be called again."""
         if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.pid, signal.SIGKILL)
+            self._signal(signal.SIGKILL)
             self._process.wait()
+        self._selector.close()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             _pipe(pipe).close()
 
-    def _exchange(self, selector: selectors.BaseSelector) -> bytes:
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+    def _exchange(self) -> bytes:
         """Wait once, serve every pipe that is ready, and return what came on standard output."""
         output = b""
-        for key, _ in self._wait(selector):
+        for key, _ in self._selector.select(self.clock.left_s()):
             if key.fileobj is self._process.stdin:
-                self._write(selector, key)
+                self._write(key.fd)
             elif key.fileobj is self._process.stdout:
-                output = self._read(selector, key)
+                output = self._read(key)
                 self._output_ended = not output
             else:
-                self._complaint = (self._complaint + self._read(selector, key))[-COMPLAINT_BYTES:]
+                self._complaint = (self._complaint + self._read(key))[-COMPLAINT_BYTES:]
         return output
 
-    def _wait(self, selector: selectors.BaseSelector) -> list[tuple[selectors.SelectorKey, int]]:
-        """Wait for the child, on the clock (G2).
-
-        Time that passes elsewhere, in the consumer, does not count.
-        """
-        left_s = self.limits.wall_s - self._waited_s
-        if left_s <= 0:
-            raise ran_too_long(self.limits)
-        began = time.monotonic()
-        ready = selector.select(left_s)
-        self._waited_s += time.monotonic() - began
-        return ready
-
-    def _write(self, selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
-        """Write some of the request; close the pipe after the last of it, or when nobody is there to read."""
+    def _write(self, descriptor: int) -> None:
+        """Write some of the request; close the pipe when nobody is there to read."""
+        stdin = _pipe(self._process.stdin)
         try:
-            rest = key.data[os.write(key.fd, key.data[:READ_BYTES]) :]
+            self._request = self._request[os.write(descriptor, self._request[:READ_BYTES]) :]
         except BrokenPipeError:
-            rest = b""
-        if rest:
-            selector.modify(key.fileobj, selectors.EVENT_WRITE, rest)
-        else:
-            selector.unregister(key.fileobj)
-            _pipe(self._process.stdin).close()
+            self._request = b""
+            self._selector.unregister(stdin)
+            stdin.close()
+            return
+        if not self._request:
+            self._selector.unregister(stdin)
 
-    def _read(self, selector: selectors.BaseSelector, key: selectors.SelectorKey) -> bytes:
+    def _read(self, key: selectors.SelectorKey) -> bytes:
         data = os.read(key.fd, READ_BYTES)
         if not data:
-            selector.unregister(key.fileobj)
+            self._selector.unregister(key.fileobj)
         return data
 
     def _after_ready(self, kind: bytes, body: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -194,18 +154,19 @@ class Child:
             self._process.wait(EXIT_S)
         self.end()
         status = self._process.returncode
-        if self._is_ready:
+        if self._is_ready or status == -signal.SIGKILL:
             return from_exit(status, self.limits)
         complaint = self._complaint.decode(errors="replace").strip().split("\n")[-1]
         return SandboxUnavailable("start", f"the child ended with status {status}: {complaint}")
 
 
-def _start(limits: Limits) -> subprocess.Popen[bytes]:
-    """A child with an empty environment, in its own session, with pipes only."""
-    command = [sys.executable, "-I", "-S", "-B", str(CHILD)]
+def start(limits: Limits, script: Path) -> subprocess.Popen[bytes]:
+    """A child with an empty environment, in its own session, with pipes only. Raises SandboxUnavailable."""
+    command = [sys.executable, "-I", "-S", "-B", str(script)]
     engine_limits = f"{limits.memory_bytes}:{limits.stack_bytes}:{limits.wall_s}"
     resources = [f"{name}:{soft}:{hard}" for name, soft, hard in limits.resources]
-    arguments = [str(os.getpid()), str(_engine_folder()), engine_limits, *resources]
+    effort = "best-effort" if limits.best_effort else "strict"
+    arguments = [str(os.getpid()), str(_engine_folder()), engine_limits, effort, *resources]
     try:
         process = subprocess.Popen(
             command + arguments,
@@ -234,17 +195,3 @@ def _engine_folder() -> Path:
     if found is None or found.origin is None:
         raise SandboxUnavailable("engine", "the quickjs-ng package is not installed")
     return Path(found.origin).parent
-
-
-def _iter_chunks(child: Child, request: bytes, packer: DatasetPacker) -> Iterator[list[bytes]]:
-    for kind, body in child.frames(request):
-        if kind == b"C":
-            yield packer.pack(body)
-        elif kind == b"E":
-            return
-        elif kind == b"X":
-            raise from_report(body, child.limits)
-        elif kind == b"K":
-            raise stopped_by_engine(body, child.limits)
-        else:
-            raise unreadable_output("it is not made of frames")

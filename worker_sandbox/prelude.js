@@ -2,11 +2,15 @@
  * Runs before any dataset generator, in the same QuickJS context, and is the only thing that Python calls
  * there.
  *
- * Evaluates to a function of the options (JSON text) that returns `sandbox$step(sourceText)`: called once
- * with the generator's source (as JSON text, because a raw string would be cut at its first NUL on the way
- * in), and then without an argument until it returns an empty string. Each call returns one of
+ * Evaluates to a function of the options (JSON text) that returns `sandbox$step`. It is called once with the
+ * generator's source (as JSON text, because a raw string would be cut at its first NUL on the way in), which
+ * opens the generator, and then any number of times with a request (how many datasets at most, and after how
+ * many units of text to stop before that), each followed by calls without an argument until one returns no
+ * datasets. Each call returns one of
+ *   - `=array` or `=iterator`   what `main` returned; in answer to the source only;
  *   - `{…},{…},…`   the next datasets, as JSON texts with commas between them;
- *   - ``            there are no more datasets;
+ *   - ``            the request is answered;
+ *   - `.`           there are no more datasets;
  *   - `!{…}`        a failure report: `{reason, path?, dataset?}` for something that was refused,
  *                   `{tooMany: true}` and `{tooLarge: true, dataset}` for a limit, `{thrown, stack?,
  *                   dataset?}` for what the generator threw, `{thrown, line, column}` for source that does
@@ -25,7 +29,7 @@
   const { apply, construct } = Reflect;
   const { getPrototypeOf, keys } = Object;
   const { isArray } = Array;
-  const { stringify } = JSON;
+  const { parse, stringify } = JSON;
   const { join } = Array.prototype;
   const { slice, isWellFormed } = String.prototype;
   const ArrayPrototype = Array.prototype;
@@ -35,7 +39,7 @@
   const { iterator, asyncIterator } = Symbol;
 
   /** @type {{chunk: number, chunkUnits: number, datasets: number, datasetUnits: number, depth: number,
-   *          skip: number, nowMs: number, randomState: number[]}} */
+   *          nowMs: number, randomState: number[]}} */
   const options = JSON.parse(optionsText);
   const { chunk, chunkUnits, datasetUnits } = options;
 
@@ -83,7 +87,7 @@
 
   /** Parses without running anything: the code becomes the body of a function that is never called.
    *  Returns null, or where and why it does not parse, in the owner's lines and columns. */
-  function parseError(wrapped, source) {
+  function sandbox$parseError(wrapped, source) {
     try {
       evaluate(wrapped);
       return null;
@@ -105,9 +109,9 @@
   }
 
   function sandbox$evaluate(source) {
-    const notExpression = parseError(`"use strict";()=>(\n${source}\n)`, source);
+    const notExpression = sandbox$parseError(`"use strict";()=>(\n${source}\n)`, source);
     if (notExpression === null) return evaluate(asExpression(source));
-    const notProgram = parseError(`"use strict";()=>{\n${source}\n}`, source);
+    const notProgram = sandbox$parseError(`"use strict";()=>{\n${source}\n}`, source);
     if (notProgram === null) return evaluate(asProgram(source));
     throw report(further(notExpression, notProgram));
   }
@@ -281,6 +285,7 @@
     const isObject = typeof dataset === 'object' && dataset !== null && !isArray(dataset);
     if (!isObject) throw refuse(0, '', notDataset(dataset));
     const json = sandbox$object(dataset, 1);
+    if (json.length > datasetUnits) throw tooLarge(); // Its names alone may make it so.
     reading = false;
     return json;
   }
@@ -297,11 +302,12 @@
   const END = { __proto__: null }; // What `pull` returns when there are no more datasets.
   const sandbox$ended = () => END;
   let pull = null;
+  let wanted = 0; // Datasets still to make for the request at hand,
+  let wantedUnits = 0; // as long as their text is no longer than this.
 
   function fromArray(array) {
     const length = +array.length;
     if (!(length <= options.datasets)) throw report({ __proto__: null, tooMany: true });
-    position = options.skip;
     return function sandbox$pull() {
       return position < length ? array[position] : END;
     };
@@ -310,16 +316,12 @@
   function fromIterator(source) {
     const { next } = source;
     if (typeof next !== 'function') throw unsuitable('an iterator without a next function');
-    const step = function sandbox$pull() {
+    return function sandbox$pull() {
       const result = apply(next, source, []);
       const isObject = typeof result === 'object' && result !== null;
       if (!isObject) throw unsuitable('an iterator whose next() returns no object');
-      if (result.done) return END;
-      if (position >= options.datasets) throw report({ __proto__: null, tooMany: true });
-      return result.value;
+      return result.done ? END : result.value;
     };
-    for (; position < options.skip; position++) if (step() === END) break;
-    return step;
   }
 
   function unsuitable(kind) {
@@ -345,7 +347,7 @@
     const generator = sandbox$evaluate(source);
     const isObject = (typeof generator === 'object' && generator !== null) || typeof generator === 'function';
     const main = isObject ? generator.main : undefined;
-    if (typeof main === 'function') return sandbox$open(apply(main, generator, []));
+    if (typeof main === 'function') return apply(main, generator, []);
     const kind = isObject ? 'an object without it' : generator === null ? 'null' : named(typeof generator);
     const must = 'the dataset generator must evaluate to an object with a function main';
     throw report({ __proto__: null, reason: `${must}, but it evaluates to ${kind}` });
@@ -356,7 +358,9 @@
     const pieces = { __proto__: null };
     let count = 0;
     let units = 0;
-    while (count < chunk && units < chunkUnits) {
+    const most = wanted < chunk ? wanted : chunk;
+    const mostUnits = wantedUnits < chunkUnits ? wantedUnits : chunkUnits;
+    while (count < most && units < mostUnits) {
       const dataset = pull();
       if (dataset === END) {
         pull = sandbox$ended; // An iterator that has ended is not asked again: it might go on.
@@ -367,6 +371,9 @@
       pieces[count++] = json;
       position += 1;
     }
+    wanted -= count;
+    wantedUnits -= units;
+    if (count === 0 && pull === sandbox$ended) return '.';
     pieces.length = count;
     return joined(pieces, ',');
   }
@@ -379,9 +386,18 @@
     return apply(join, pieces, [separator]);
   }
 
-  return function sandbox$step(sourceText) {
+  /** request: the source, how many datasets are wanted, or undefined for more of those. */
+  return function sandbox$step(request, units) {
     try {
-      if (pull === null) pull = sandbox$load(JSON.parse(sourceText));
+      if (pull === null) {
+        const returned = sandbox$load(parse(request));
+        pull = sandbox$open(returned);
+        return isArray(returned) ? '=array' : '=iterator';
+      }
+      if (request !== undefined) {
+        wanted = request;
+        wantedUnits = units;
+      }
       return sandbox$chunk();
     } catch (thrown) {
       return joined({ __proto__: null, length: 2, 0: '!', 1: stringify(sandbox$failure(thrown)) }, '');

@@ -96,6 +96,7 @@ def show(campaign_id: int) -> ResponseReturnValue:
         overview=campaigns.get_overview(db.session(), campaign),
         excerpt=excerpt,
         errors=campaigns.list_kernel_errors(db.session(), campaign),
+        settings=get_settings(),
         snippet=make_snippet(campaign, get_settings().compute_url),
     )
 
@@ -114,6 +115,8 @@ def describe(overview: Overview) -> dict[str, object]:
         "percent": round(overview.percent, 3),
         "run": schedule.run,
         "generated": schedule.generated,
+        "makes_more": overview.makes_more,
+        "is_full": overview.is_full,
         "done": progress.done,
         "value_count": progress.value_count,
         "nothing_count": progress.nothing_count,

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from itertools import islice
 
 from app.dispatcher.state import NOBODY_FAILED, CampaignState, Held, HeldBlock, Lease, Member
-from app.states import Generation
 
 SCANNED = 32
 BORROWED_LOW = -1
@@ -23,7 +22,7 @@ def may_hand_out(campaign: CampaignState, max_spares: int, now: float) -> bool:
         and not campaign.has_stock
         and now < campaign.dry_until
         and not campaign.fetching
-        and campaign.view.generation is Generation.DONE
+        and campaign.view.generation.is_over
         and campaign.is_runnable
     )
 

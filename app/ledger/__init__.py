@@ -4,7 +4,10 @@ Every function takes an open connection and does one step of a transaction that 
 Flask, a socket or a clock of its own. Each state transition has its name and its one place here:
 
     schedule.generation   waiting → running (`claim_generation`) → done (`finish_generation`) or failed
-                          (`fail_generation`); running → waiting (`bury_dead`), when its process died
+                          (`fail_generation`; done, where lock-step datasets stay); running → waiting (`bury_dead`,
+                          `release_generation`), when its process died or was interrupted; a lock-step generator:
+                          running → resting (`rest_generation`) → running (`claim_generation`), running → full
+                          (`fill_generation`) → resting (`reopen_full`)
     schedule.intent       running ⇄ paused (`set_intent`, `pause_unloadable`)
     positions of a run    pending → leased (`take_block`) → a row of result (`store`), and back to pending
                           (`free_leases`, `bury_dead`); from a FAILED row back to pending (`retry`)
@@ -21,9 +24,13 @@ from app.ledger.generation import (
     add_datasets,
     claim_generation,
     fail_generation,
+    fill_generation,
+    find_kept,
     finish_generation,
     forget_datasets,
     release_generation,
+    reopen_full,
+    rest_generation,
 )
 from app.ledger.leases import (
     Appetite,
@@ -59,7 +66,9 @@ __all__ = [
     "count_alive",
     "enter_process",
     "fail_generation",
+    "fill_generation",
     "find_held_elsewhere",
+    "find_kept",
     "find_offers",
     "find_views",
     "finish_generation",
@@ -73,7 +82,9 @@ __all__ = [
     "release",
     "release_generation",
     "release_unknown",
+    "reopen_full",
     "reset",
+    "rest_generation",
     "retry",
     "set_intent",
     "store",

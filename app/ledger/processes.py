@@ -75,8 +75,11 @@ def _free_orphans(connection: sa.Connection) -> None:
 
 
 def _free_generations(connection: sa.Connection, process: int) -> None:
+    # Where it had a generator at rest, enough is pending: whoever pulls next makes it anew.
     update = sa.update(Schedule).where(Schedule.generator == process)
-    connection.execute(update.values(generation=Generation.WAITING, generator=None))
+    interrupted = Schedule.generation == Generation.RUNNING
+    generation = sa.case((interrupted, Generation.WAITING), else_=Schedule.generation)
+    connection.execute(update.values(generation=generation, generator=None))
 
 
 def _fold_progress(connection: sa.Connection, process: int) -> None:

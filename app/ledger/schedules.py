@@ -81,7 +81,7 @@ _OFFERS = sa.text(
                s.run, s.generation, s.generated
         from schedule s join campaign c on c.id = s.campaign_id
         where not s.deleted and c.listed and s.intent = 'running' and s.generation <> 'failed') offer
-    where pending > 0 and (generation <> 'done' or generated > (
+    where pending > 0 and (generation not in ('done', 'full') or generated > (
         select coalesce(sum(p.value_count + p.nothing_count + p.failed_count), 0) from progress p
         where p.campaign_id = offer.campaign_id and p.run = offer.run))
     order by campaign_id desc limit :limit

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app import campaigns
+from app import campaigns, previews
 from app.database import Database
 from app.models import Schedule, User
 from app.settings import Settings
@@ -113,7 +113,7 @@ def test_datasets_stored_before_a_generator_threw_are_taken_away(database: Datab
 def test_a_process_that_is_killed_while_generating_is_followed_by_one_that_goes_on_where_it_was(
     database: Database, background_site: Site
 ) -> None:
-    slow = "({main: function* () { for (let n = 0; n < 300000; n++) yield {n: n, r: Math.random()}; }})"
+    slow = "({main: () => Array.from({length: 300000}, (_, n) => ({n: n, r: Math.random()}))})"
     campaign = upload(database, slow)
     give_up_at = time.monotonic() + 30
     while count_datasets(database, campaign) < 3000:
@@ -125,3 +125,27 @@ def test_a_process_that_is_killed_while_generating_is_followed_by_one_that_goes_
     background_site.start("background")
     assert wait_for_end(database, campaign).generated == 300_000
     assert count_datasets(database, campaign) == 300_000
+
+
+def test_a_preview_waits_for_no_campaign_and_no_campaign_for_previews(
+    database: Database, background_site: Site
+) -> None:
+    for _ in range(4):
+        upload(database, "({main: function () { for (;;); }})")
+    time.sleep(1)
+    owner_id = make_owner(database)
+    settings, now = Settings(database_url="sqlite://"), dt.datetime.now(dt.UTC)
+    with database.transaction() as connection, Session(bind=connection) as session:
+        owner = session.get_one(User, owner_id)
+        asked = previews.ask(session, owner, b"({ main: () => [{ n: 1 }] })", settings, now)
+    give_up_at = time.monotonic() + 5  # two generators at a time run, for 5 seconds each
+    while True:
+        with Session(database.engine) as session:
+            answer = previews.find_answer(session, session.get_one(User, owner_id), asked)
+        if answer is not None:
+            break
+        assert time.monotonic() < give_up_at
+        time.sleep(0.05)
+    assert (answer.count, answer.error) == (1, None)
+    with Session(database.engine) as session:
+        assert session.scalars(sa.select(Schedule.generation)).all().count(Generation.WAITING) >= 2

@@ -196,6 +196,10 @@ class TestPage:
             ({"generation": Generation.DONE, "generated": 4, "intent": Intent.PAUSED}, 1, "paused", "resume"),
             ({"generation": Generation.DONE, "generated": 4}, 4, "done", ""),
             ({"generation": Generation.FAILED, "generation_error": "Error: x"}, 0, "failed", ""),
+            ({"generation": Generation.RUNNING, "generated": 4, "lockstep": True}, 1, "running", "pause"),
+            ({"generation": Generation.RESTING, "generated": 4, "lockstep": True}, 4, "running", "pause"),
+            ({"generation": Generation.FULL, "generated": 4, "lockstep": True}, 3, "running", "pause"),
+            ({"generation": Generation.FULL, "generated": 4, "lockstep": True}, 4, "waiting", ""),
         ],
     )
     def test_it_says_the_state_and_offers_what_fits_it(
@@ -213,6 +217,24 @@ class TestPage:
         answer = alice.get(f"/campaign/{campaign_id}/status").json
         assert answer is not None
         assert (answer["state"], answer["done"]) == (state, done)
+
+    def test_it_says_that_a_lock_step_generator_makes_more_and_when_it_waits_for_its_owner(
+        self, alice: cast.Person, database: Database
+    ) -> None:
+        campaign_id = make(alice)
+        more, waits = "makes datasets in steps", "The generator waits for you"
+        update_schedule(database, campaign_id, generation=Generation.RESTING, lockstep=True, generated=4000)
+        page = text(alice.get(f"/campaign/{campaign_id}"))
+        assert (more in page, waits in page) == (True, False)
+        update_schedule(database, campaign_id, generation=Generation.FULL)
+        page = text(alice.get(f"/campaign/{campaign_id}"))
+        assert (more in page, waits in page, "It made 4,000 datasets" in page) == (False, True, True)
+        assert "1,000,000 datasets, and 64 MB" in re.sub(r"\s+", " ", page)
+        update_schedule(database, campaign_id, generation=Generation.DONE, generation_error="Error: late")
+        page = text(alice.get(f"/campaign/{campaign_id}"))
+        assert (more in page, waits in page) == (False, False)
+        assert "The dataset generator failed after 4,000 datasets" in page
+        assert "stay, with their results" in page
 
     def test_the_counts_of_all_processes_are_summed(self, alice: cast.Person, database: Database) -> None:
         campaign_id = make(alice)
@@ -237,6 +259,8 @@ class TestPage:
             "percent": 64.8,
             "run": 1,
             "generated": 2000,
+            "makes_more": False,
+            "is_full": False,
             "done": 1296,
             "value_count": 1260,
             "nothing_count": 30,

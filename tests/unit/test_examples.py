@@ -15,7 +15,7 @@ import msgpack
 import pytest
 import quickjs
 
-from worker_sandbox import generate
+from tests.unit.worker_sandbox.runs import generate
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = ["collatz", "multiples-of-123", "primes"]

@@ -16,6 +16,7 @@ from app.states import Generation, Intent, ResultKind
 from tests.campaigns import make_campaign, make_owner, read_progress, read_results
 
 ME, OTHER = 11, 12
+HIGH_WATER = 100
 NOW_MS = 1_700_000_000_000
 HUNGRY = Appetite(datasets=1000, max_bytes=1 << 20)
 
@@ -233,10 +234,10 @@ def test_generation_is_claimed_once_and_its_rows_come_with_their_count(database:
     campaign = make_campaign(database, [])
     waiting = sa.text("update schedule set generation = 'waiting'")
     database.write(lambda connection: connection.execute(waiting))
-    claim = database.write(lambda connection: ledger.claim_generation(connection, ME))
+    claim = database.write(lambda connection: ledger.claim_generation(connection, ME, HIGH_WATER))
     assert claim is not None
     assert claim.campaign_id == campaign
-    assert database.write(lambda connection: ledger.claim_generation(connection, OTHER)) is None
+    assert database.write(lambda connection: ledger.claim_generation(connection, OTHER, HIGH_WATER)) is None
     add = ledger.add_datasets
     assert database.write(lambda connection: add(connection, campaign, ME, 0, [b"\x01", b"\x02"]))
     assert not database.write(lambda connection: add(connection, campaign, ME, 0, [b"\x01"]))
@@ -250,10 +251,10 @@ def test_a_generator_of_a_dead_process_is_claimed_again_where_it_was(database: D
     campaign = make_campaign(database, [])
     database.write(lambda connection: connection.execute(sa.text("update schedule set generation = 'waiting'")))
     database.write(lambda connection: ledger.refresh_process(connection, ME, ttl_s=-1))
-    database.write(lambda connection: ledger.claim_generation(connection, ME))
+    database.write(lambda connection: ledger.claim_generation(connection, ME, HIGH_WATER))
     database.write(lambda connection: ledger.add_datasets(connection, campaign, ME, 0, [b"\x01"]))
     database.write(ledger.bury_dead)
-    claim = database.write(lambda connection: ledger.claim_generation(connection, OTHER))
+    claim = database.write(lambda connection: ledger.claim_generation(connection, OTHER, HIGH_WATER))
     assert claim is not None
     assert (claim.campaign_id, claim.generated, claim.generated_bytes) == (campaign, 1, 1)
 
@@ -261,7 +262,7 @@ def test_a_generator_of_a_dead_process_is_claimed_again_where_it_was(database: D
 def test_nothing_is_served_from_a_failed_generator(database: Database) -> None:
     campaign = make_campaign(database, [])
     database.write(lambda connection: connection.execute(sa.text("update schedule set generation = 'waiting'")))
-    database.write(lambda connection: ledger.claim_generation(connection, ME))
+    database.write(lambda connection: ledger.claim_generation(connection, ME, HIGH_WATER))
     database.write(lambda connection: ledger.add_datasets(connection, campaign, ME, 0, [b"\x01", b"\x02"]))
     stored = database.write(lambda connection: ledger.fail_generation(connection, campaign, ME, "line 3: no", 3))
     assert stored == 2
@@ -337,7 +338,7 @@ def test_counters_that_move_while_their_process_is_buried_are_not_lost(database:
 def test_a_line_that_no_source_can_have_is_not_stored(database: Database) -> None:
     campaign = make_campaign(database, [])
     database.write(lambda connection: connection.execute(sa.text("update schedule set generation = 'waiting'")))
-    database.write(lambda connection: ledger.claim_generation(connection, ME))
+    database.write(lambda connection: ledger.claim_generation(connection, ME, HIGH_WATER))
     database.write(lambda connection: ledger.fail_generation(connection, campaign, ME, "no", 99_999_999_999))
     assert count(database, "select count(*) from schedule where generation_line is null") == 1
 
@@ -345,8 +346,8 @@ def test_a_line_that_no_source_can_have_is_not_stored(database: Database) -> Non
 def test_a_claim_that_is_given_back_waits_for_somebody_else(database: Database) -> None:
     campaign = make_campaign(database, [])
     database.write(lambda connection: connection.execute(sa.text("update schedule set generation = 'waiting'")))
-    database.write(lambda connection: ledger.claim_generation(connection, ME))
+    database.write(lambda connection: ledger.claim_generation(connection, ME, HIGH_WATER))
     database.write(lambda connection: ledger.release_generation(connection, campaign, ME))
-    claim = database.write(lambda connection: ledger.claim_generation(connection, OTHER))
+    claim = database.write(lambda connection: ledger.claim_generation(connection, OTHER, HIGH_WATER))
     assert claim is not None
     assert claim.campaign_id == campaign

@@ -10,6 +10,8 @@ const main = document.querySelector('main');
  * @property {number} percent
  * @property {number} run
  * @property {number} generated
+ * @property {boolean} makes_more
+ * @property {boolean} is_full
  * @property {number} done
  * @property {number} value_count
  * @property {number} nothing_count
@@ -48,11 +50,12 @@ async function refreshLive() {
 
 /** @param {Status} status @returns {boolean} whether something changed that figures alone do not show */
 function hasTurned(status) {
-  const before = `${main.dataset.state} ${main.dataset.run} ${main.dataset.failed ?? ''}`;
+  const before = `${main.dataset.state} ${main.dataset.run} ${main.dataset.making} ${main.dataset.failed ?? ''}`;
   main.dataset.state = status.state;
   main.dataset.run = String(status.run);
+  main.dataset.making = `${status.makes_more} ${status.is_full}`;
   main.dataset.failed = String(status.failed_count);
-  return before !== `${status.state} ${status.run} ${status.failed_count}`;
+  return before !== `${status.state} ${status.run} ${main.dataset.making} ${status.failed_count}`;
 }
 
 /** @returns {Promise<number>} milliseconds until the next look, or 0 when there is nothing to look at any more */

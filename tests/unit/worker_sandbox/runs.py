@@ -1,14 +1,22 @@
 """Runs real generators in real children, and sees to it that no child outlives its run."""
 
 import os
+from contextlib import AbstractContextManager
 from typing import Any
 
 import msgpack
 import pytest
 
-from worker_sandbox import Chunks, GeneratorFailed, generate
+import worker_sandbox
+from tests import sandbox
+from worker_sandbox import Chunks, GeneratorFailed, Limits
 
 NOW_MS = 1_700_000_000_000
+
+
+def generate(source: str, *, limits: Limits | None = None, **options: Any) -> AbstractContextManager[Chunks]:
+    """Run a generator with what this machine has of a sandbox."""
+    return worker_sandbox.generate(source, limits=sandbox.fit(limits), **options)
 
 
 def assert_gone(pid: int) -> None:

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from tests.unit.worker_sandbox.runs import assert_gone, chunks_of, datasets_of, failure_of, returning
-from worker_sandbox import GeneratorFailed, Limits, generate
+from tests.unit.worker_sandbox.runs import assert_gone, chunks_of, datasets_of, failure_of, generate, returning
+from worker_sandbox import GeneratorFailed, Limits
 
 SOON = Limits(wall_s=0.4)
 MB = 2**20

@@ -7,8 +7,8 @@ from worker_sandbox import GeneratorFailed, Limits
 from worker_sandbox.datasets import DatasetPacker
 
 
-def pack(body: bytes, *, skip: int = 0, limits: Limits | None = None) -> list[bytes]:
-    return DatasetPacker(limits or Limits(), skip).pack(body)
+def pack(body: bytes, *, limits: Limits | None = None) -> list[bytes]:
+    return DatasetPacker(limits or Limits()).pack(body)
 
 
 def test_objects_become_msgpack_blobs() -> None:
@@ -55,15 +55,15 @@ def test_a_dataset_may_be_as_deep_as_the_limit_and_may_hold_brackets_in_strings(
     assert len(pack(b'{"a":"[[[{{{"},{"a":{"b":{}}}')) == 2
 
 
-def test_the_number_of_datasets_counts_over_all_chunks_and_what_was_skipped() -> None:
-    packer = DatasetPacker(Limits(datasets=5), skip=2)
+def test_the_number_of_datasets_counts_over_all_chunks() -> None:
+    packer = DatasetPacker(Limits(datasets=3))
     assert len(packer.pack(b"{},{}")) == 2
-    with pytest.raises(GeneratorFailed, match="more than 5 datasets"):
+    with pytest.raises(GeneratorFailed, match="more than 3 datasets"):
         packer.pack(b"{},{}")
 
 
 def test_the_bytes_of_all_datasets_count_over_all_chunks() -> None:
-    packer = DatasetPacker(Limits(total_bytes=10), skip=0)
+    packer = DatasetPacker(Limits(total_bytes=10))
     assert packer.pack(b'{"a":"bcde"}') == [b"\x81\xa1a\xa4bcde"]
     with pytest.raises(GeneratorFailed, match="the datasets are larger than 10 bytes in all"):
         packer.pack(b'{"a":1}')
@@ -74,5 +74,5 @@ def test_a_dataset_counts_as_msgpack_and_is_named_by_its_number() -> None:
     body = b'{"a":[.5,.5]},'.replace(b".5", b"0.5")[:-1]
     assert len(body) <= 20
     with pytest.raises(GeneratorFailed, match="dataset 7 is larger than 20 bytes") as caught:
-        pack(body, skip=7, limits=limits)
+        pack(b'{"a":1},' * 7 + body, limits=limits)
     assert caught.value.dataset == 7

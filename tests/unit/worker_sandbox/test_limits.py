@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 import worker_sandbox
-from tests.unit.worker_sandbox.runs import NOW_MS, assert_gone, chunks_of, returning
-from worker_sandbox import Limits, SandboxUnavailable, generate
+from tests.unit.worker_sandbox.runs import NOW_MS, assert_gone, chunks_of, generate, returning
+from tests.walls.runs import observe_python
+from worker_sandbox import Limits, SandboxUnavailable
 
 
 def in_child_of_python(code: str) -> str:
@@ -44,15 +45,15 @@ def test_every_operating_system_limit_is_set_on_the_child(running_child: int) ->
     assert found["Max address space"] == (str(768 * 2**20), str(768 * 2**20))
 
 
-def test_the_child_has_an_empty_environment_no_folder_no_thread_and_no_other_files(
-    running_child: int,
-) -> None:
-    process = Path(f"/proc/{running_child}")
-    variables = {entry.split(b"=")[0] for entry in (process / "environ").read_bytes().split(b"\0") if entry}
-    assert variables <= {b"LC_CTYPE"}  # Python sets it for itself.
-    assert (process / "cwd").resolve() == Path("/")
-    assert sorted(entry.name for entry in (process / "fd").iterdir()) == ["0", "1", "2"]
-    assert len(list((process / "task").iterdir())) == 1
+def test_the_child_has_an_empty_environment_no_folder_no_thread_and_no_other_files(running_child: int) -> None:
+    # Told from inside and before the lock-down, because nobody may look into the child from outside.
+    variables, folder, files = observe_python(
+        "say([list(os.environ), os.getcwd(), sorted(os.listdir('/proc/self/fd'))])", only="NO_NEW_PRIVS"
+    ).said[0]
+    assert set(variables) <= {"LC_CTYPE", "TZ"}  # Python sets the one for itself, the child the other.
+    assert folder == "/"
+    assert files == ["0", "1", "2", "3"]  # 3 is the folder that is listed.
+    assert len(list(Path(f"/proc/{running_child}/task").iterdir())) == 1
 
 
 def test_the_child_leads_a_session_of_its_own_and_can_gain_no_privileges(running_child: int) -> None:
@@ -89,15 +90,16 @@ def test_a_stricter_limit_that_the_process_was_started_under_stays() -> None:
 def test_a_refused_privilege_call_is_named() -> None:
     assert (
         in_child_of_python(
-            "try: call_prctl('NO_NEW_PRIVS', PR_SET_NO_NEW_PRIVS, 7)\nexcept LimitNotSet as error: print(error)"
+            "try: put_up_layer('NO_NEW_PRIVS', lambda: prctl(PR_SET_NO_NEW_PRIVS, 7))\n"
+            "except LayerFailed as error: print(error)"
         )
-        == "NO_NEW_PRIVS: Invalid argument"
+        == "NO_NEW_PRIVS: [Errno 22] Invalid argument"
     )
 
 
 def test_a_child_whose_parent_is_already_gone_does_not_go_on() -> None:
     assert (
-        in_child_of_python("try: lock_down([], 1234567)\nexcept LimitNotSet as error: print(error.layer)")
+        in_child_of_python("try: lock_down([], 1234567)\nexcept LayerFailed as error: print(error.layer)")
         == "PDEATHSIG"
     )
 

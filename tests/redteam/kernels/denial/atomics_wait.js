@@ -1,3 +1,3 @@
 // Sleeps where nothing can wake it: on shared memory of WebAssembly.
-// must: end with /TimeoutError|TypeError/
+// must: fail with /TimeoutError/
 () => Atomics.wait(new Int32Array(new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }).buffer), 0, 0)

@@ -1,5 +1,5 @@
 // Prints something that prints itself when it is made into text.
-// must: end with /./
+// must: result "printed"
 () => {
   const again = { toJSON() { console.log(again); return again; } };
   console.log(again);

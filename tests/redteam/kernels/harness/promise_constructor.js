@@ -1,5 +1,5 @@
 // Gives its promise a constructor of its own, which `then` would ask for the species of what it returns.
-// must: end with /.+/
+// must: result "own"
 () => {
   const promise = Promise.resolve('own');
   promise.constructor = { [Symbol.species]: function (executor) {

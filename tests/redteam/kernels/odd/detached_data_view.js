@@ -1,3 +1,3 @@
-// Returns a view and a buffer that are detached, which are asked for lengths that they no longer have.
-// must: end with /TypeError|cannot/
-() => { const view = new DataView(new ArrayBuffer(8)); view.buffer.transfer(); return [view, view.buffer]; }
+// Returns a view of a buffer that was given away, which has no length any more.
+// must: fail with /TypeError: the result is memory that is no longer there, which cannot be stored/
+() => { const view = new DataView(new ArrayBuffer(8)); view.buffer.transfer(); return view; }

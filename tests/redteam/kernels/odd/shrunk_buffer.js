@@ -1,8 +1,8 @@
 // Returns views of a resizable buffer that has shrunk away below them.
-// must: end with /TypeError|RangeError|cannot/
+// must: fail with /TypeError: result\[1\] is memory that is no longer there, which cannot be stored/
 () => {
   const buffer = new ArrayBuffer(16, { maxByteLength: 32 });
-  const views = [new Uint8Array(buffer), new Uint8Array(buffer, 8, 4), new DataView(buffer, 8)];
+  const views = [new Uint8Array(buffer), new Uint16Array(buffer, 8, 2)];
   buffer.resize(4);
   return views;
 }

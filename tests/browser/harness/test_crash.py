@@ -12,7 +12,7 @@ from tests.browser.harness.desk import BUSY, Desk
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 # Slow enough that datasets are computed one by one.
-STUCK = "{main: function (d) { %s if (d.i === 2) for (;;); return d.i; }}" % BUSY.replace("{ms}", "60")
+STUCK = "{main: function (d) { " + BUSY.replace("{ms}", "60") + " if (d.i === 2) for (;;); return d.i; }}"
 
 
 def crash_sandbox(page: Page) -> None:

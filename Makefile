@@ -9,7 +9,7 @@ PEERS := .venv-bench
 LOAD_CLIENT := benchmarks/build/load
 # What a test run may be narrowed to: make test ARGS="-k pause".
 ARGS ?=
-SOAK_TESTS := $(wildcard tests/durability tests/abuse tests/unit/dispatcher tests/walls/test_fuzz.py)
+SOAK_TESTS := $(wildcard tests/redteam tests/durability tests/abuse tests/unit/dispatcher tests/walls/test_fuzz.py)
 # What the benchmark may be narrowed to: make bench ONLY=dispatch, or how the names of the wanted rows begin.
 ONLY ?=
 
@@ -29,7 +29,7 @@ test: $(SETUP)/dev $(SETUP)/front browser ## set everything up and run the whole
 test-fast: $(SETUP)/dev $(SETUP)/front ## the quick tests that need neither a browser nor PostgreSQL
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not postgresql and not slow" $(ARGS)
 
-soak: $(SETUP)/dev $(SETUP)/front ## run the tests of faults, abuse and schedules long and at full size, and print their figures
+soak: $(SETUP)/dev $(SETUP)/front browser ## run the tests of faults, abuse and schedules long and at full size, and print their figures
 	SOAK=1 $(BIN)/python -m pytest -p tests.soak_report $(SOAK_TESTS) $(ARGS)
 
 bench: $(SETUP)/dev $(SETUP)/front $(SETUP)/bench $(LOAD_CLIENT) ## measure the dispatcher; ONLY=dispatch is the short form
@@ -53,10 +53,13 @@ lock: $(SETUP)/dev ## pin every package anew, with hashes and without hosts
 	  --no-emit-index-url --no-emit-find-links requirements/bench.in --output-file requirements/bench.txt
 	npm install --package-lock-only --ignore-scripts
 
-browser: # the browser tests drive a Chromium: found, or installed when root
-	@command -v chromium >/dev/null || if [ "$$(id -u)" = 0 ]; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; \
-	else echo "The browser tests need Chromium. Type: sudo apt-get install chromium" >&2; exit 1; fi
+browser: # the browser tests drive a Chromium and a Firefox ESR: found, or installed when root
+	@for name in chromium firefox-esr; do \
+	  command -v $$name >/dev/null && continue; \
+	  if [ "$$(id -u)" = 0 ]; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$name || exit 1; \
+	  else echo "The browser tests need $$name. Type: sudo apt-get install $$name" >&2; exit 1; fi; \
+	done
 
 compiler: # the benchmark's load client is written in C: a compiler is found, or installed when root
 	@command -v cc >/dev/null || if [ "$$(id -u)" = 0 ]; then \

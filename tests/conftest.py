@@ -8,6 +8,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from flask import Flask
@@ -21,7 +22,20 @@ from tests.processes import Site, run_site
 
 if sandbox.is_best_effort():  # The site's processes run generators on this machine as well as it lets them.
     os.environ.setdefault("SANDBOX", "best-effort")
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Playwright
+
 BOTH_DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """Playwright, which can run once in a process; loaded only where a test asks for it."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        yield playwright
 
 
 @pytest.fixture(scope="session")

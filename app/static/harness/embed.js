@@ -5,6 +5,7 @@ import { createClock } from './clock.js';
 import { countCores, isSaving, nameDevice, suggestThreads } from './device.js';
 import { openFrame } from './frame.js';
 import { ANY_CAMPAIGN } from './messages.js';
+import { watchPulse } from './pulse.js';
 import { ENDED, SPENT, Volunteer } from './volunteer.js';
 
 const root = document.querySelector('[data-part="badge"]');
@@ -13,6 +14,9 @@ const badge = new Badge(root);
 let volunteer;
 let sandbox;
 let view;
+let losses = 0;
+// A kernel that has its sandbox ended again and again has had its chances.
+const MOST_LOSSES = 3;
 
 prepare();
 
@@ -47,11 +51,11 @@ function toggle() {
   else volunteer.pause();
 }
 
-async function start() {
+async function start(counts = {}) {
   badge.toggle.disabled = true;
   try {
     sandbox ??= await openSandbox();
-    volunteer = makeVolunteer();
+    volunteer = makeVolunteer(counts);
     volunteer.start();
   } catch (error) {
     badge.fail(`This browser cannot take part: ${error.message}.`);
@@ -59,15 +63,29 @@ async function start() {
   badge.toggle.disabled = false;
 }
 
-// One frame and one timer worker serve the page for as long as it lives.
+// One frame and one timer worker serve the page for as long as they live.
 async function openSandbox() {
   const frame = await openFrame(facts.innerUrl);
-  return { frame, clock: createClock(frame.spawnTimer()) };
+  const clock = createClock(frame.spawnTimer());
+  watchPulse(clock, loseSandbox);
+  return { frame, clock };
 }
 
-function makeVolunteer() {
+// The browser has ended the sandbox's process: this page goes on in a new one.
+function loseSandbox() {
+  const wasWorking = volunteer !== undefined && !volunteer.paused && ![ENDED, SPENT].includes(view?.phase);
+  sandbox.frame.close();
+  sandbox = undefined;
+  losses += 1;
+  volunteer?.lose('the browser ended the sandbox, perhaps because it used too much memory');
+  if (wasWorking && losses < MOST_LOSSES) start({ done: view.done, failed: view.failed });
+  else badge.fail('Stopped: the browser ended the computation, perhaps because it used too much memory.');
+}
+
+function makeVolunteer(counts) {
   return new Volunteer({
     ...sandbox,
+    counts,
     url: facts.socketUrl,
     campaignId: facts.campaignId === '' ? ANY_CAMPAIGN : Number(facts.campaignId),
     threads: chosenThreads(),

@@ -192,7 +192,19 @@ function writeObject(value, depth) {
   return writeSpecial(value, depth);
 }
 
+const GONE = 'memory that is no longer there';
+
+// Where the buffer was given away, or shrank, the engines show no items: that is not what the kernel meant to store.
+function requireMemory(use, target, depth) {
+  try {
+    own.apply(use, target, []);
+  } catch {
+    refuse(GONE, depth);
+  }
+}
+
 function writeTypedArray(value, tag, depth) {
+  requireMemory(own.typedArrayAt, value, depth);
   const length = own.apply(own.typedArrayLength, value, []);
   if (tag === 'Uint8Array' || tag === 'Uint8ClampedArray') return writeBytes(value, length);
   return writeArray(value, length, depth);
@@ -261,7 +273,7 @@ function writeSpecial(value, depth) {
     case '[object Map]': return writeIf(own.attempt(own.mapSize, value), value, depth, writeMap);
     case '[object Set]': return writeIf(own.attempt(own.setSize, value), value, depth, writeSet);
     case '[object ArrayBuffer]': return writeIf(own.attempt(own.arrayBufferLength, value), value, depth, writeBuffer);
-    case '[object DataView]': return writeIf(own.attempt(own.dataViewLength, value), value, depth, writeDataView);
+    case '[object DataView]': return writeIf(own.attempt(own.dataViewBuffer, value), value, depth, writeDataView);
     case '[object Number]': return writeBoxed(own.numberValue, value, depth);
     case '[object String]': return writeBoxed(own.textValue, value, depth);
     case '[object Boolean]': return writeBoxed(own.booleanValue, value, depth);
@@ -290,12 +302,18 @@ function writeDate(date) {
   else writeText(own.apply(own.toISOString, date, []));
 }
 
-function writeBuffer(buffer) {
-  const bytes = new own.Bytes(buffer);
+function writeBuffer(buffer, depth) {
+  let bytes;
+  try {
+    bytes = new own.Bytes(buffer);
+  } catch {
+    refuse(GONE, depth);
+  }
   writeBytes(bytes, own.apply(own.typedArrayLength, bytes, []));
 }
 
-function writeDataView(data) {
+function writeDataView(data, depth) {
+  requireMemory(own.dataViewLength, data, depth);
   const length = own.apply(own.dataViewLength, data, []);
   const bytes = new own.Bytes(
     own.apply(own.dataViewBuffer, data, []), own.apply(own.dataViewOffset, data, []), length);

@@ -44,7 +44,7 @@ function requireFunction(name, value) {
 // throws while it runs is not taken for one of its source.
 function run(source, prefix) {
   const expression = parse(`${prefix}${EXPRESSION}${source}\n))`);
-  if (typeof expression.made === 'function') return (0, expression.made)();
+  if (typeof expression.made === 'function' && isClosed(source, prefix)) return (0, expression.made)();
   const program = parse(`${prefix}${PROGRAM}${source}\n})`);
   // The directive would be the value of a program that has none of its own. A sloppy one may begin with directives.
   const start = prefix === '' ? SLOPPY_START : `${prefix}${STRICT_START}`;
@@ -62,6 +62,9 @@ function parse(text) {
     return own.record({ made: undefined, failure });
   }
 }
+
+// A source may close the parenthesis around it early and open another: then it does not stand in brackets.
+const isClosed = (source, prefix) => typeof parse(`${prefix}(() => [${source}\n])`).made === 'function';
 
 function opensAsExpression(source) {
   const code = own.apply(own.charCodeAt, source, [skipBlanks(source)]);

@@ -9,6 +9,7 @@ const OPENING_LIMIT_MS = 20_000;
 /**
  * @typedef {object} Frame
  * @property {() => MessagePort} spawnTimer
+ * @property {() => void} close
  * @property {(onFailed: (text: string) => void) => {port: MessagePort, kill: () => void}} spawnWorker
  */
 
@@ -36,7 +37,7 @@ function connect(element) {
   // The frame's origin is opaque, so that no target origin can name it; it is the only page that may load there.
   element.contentWindow.postMessage(FRAME_OPEN, '*', [port2]);
   return new Promise((resolve) => {
-    const frame = createFrame(port1, () => resolve(frame));
+    const frame = { ...createFrame(port1, () => resolve(frame)), close: () => element.remove() };
   });
 }
 

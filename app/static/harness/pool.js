@@ -212,6 +212,17 @@ export class Pool {
     } else this.fill();
   }
 
+  /** The sandbox is gone, and every worker with it: blame what was computed alone, give back the rest. */
+  lose(message) {
+    const payload = encode({ name: 'WorkerError', message, stack: '' }, 1 << 16);
+    for (const worker of [...this.workers]) {
+      const held = this.endWorker(worker);
+      if (held.length === 1) this.blame(held, payload);
+      else this.giveBack(held);
+    }
+    this.stop();
+  }
+
   blame(held, payload) {
     if (held.length === 0) return;
     const ms = this.task.deadlineMs;

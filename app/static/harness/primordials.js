@@ -28,7 +28,7 @@ export const typedArrayTag = getter(TypedArrayPrototype, Symbol.toStringTag);
 export const typedArrayLength = getter(TypedArrayPrototype, 'length');
 export const typedArrayBuffer = getter(TypedArrayPrototype, 'buffer');
 export const typedArrayOffset = getter(TypedArrayPrototype, 'byteOffset');
-export const typedArraySet = TypedArrayPrototype.set;
+export const { at: typedArrayAt, set: typedArraySet } = TypedArrayPrototype;
 export const arrayBufferLength = getter(ArrayBuffer.prototype, 'byteLength');
 export const sharedBufferLength = globalThis.SharedArrayBuffer
   ? getter(SharedArrayBuffer.prototype, 'byteLength')

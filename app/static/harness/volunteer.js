@@ -30,13 +30,15 @@ export const ENDED = 'ended';
 
 export class Volunteer {
   /**
-   * @param {object} parts as Connection takes them, and `frame`, `share`
+   * @param {object} parts as Connection takes them, and `frame`, `share`, `counts` ({done, failed} so far in this tab)
    * @param {(view: View) => void} onView
    */
   constructor(parts, onView) {
     this.clock = parts.clock;
     this.onView = onView;
-    this.view = { phase: STARTING, done: 0, failed: 0, campaignName: '', waitMs: 0, code: 0, message: '' };
+    this.view = {
+      phase: STARTING, done: 0, failed: 0, campaignName: '', waitMs: 0, code: 0, message: '', ...parts.counts,
+    };
     this.pool = new Pool(parts.frame, parts.clock, this.poolEvents());
     Object.assign(this.pool, { threads: parts.threads, share: parts.share });
     const sizeTarget = (held, roundTripMs) => this.sizeTarget(held, roundTripMs);
@@ -132,6 +134,12 @@ export class Volunteer {
     this.connection.leave();
     this.show(last);
     this.onView = () => {};
+  }
+
+  /** The sandbox is gone: hand in what is answered, and leave. @param {string} message for the kernel's owner */
+  lose(message) {
+    this.pool.lose(message);
+    this.end({ phase: ENDED });
   }
 
   pause() {

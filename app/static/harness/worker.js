@@ -21,6 +21,9 @@ const TOLD_AHEAD_MS = 2000;
 // deadline for datasets must not end either.
 const LEAST_STARTING_MS = 20_000;
 const LEAST_LOADING_MS = 5000;
+// A batch is small work: where it is silent for this long, one of its datasets is not, and nobody knows which. They are
+// tried again, each alone with its own deadline, so that an endless one takes little more than that.
+const MOST_SILENT_MS = 1000;
 const LEVELS = new Set(['debug', 'log', 'info', 'warn', 'error']);
 
 /**
@@ -93,7 +96,9 @@ export class KernelWorker {
   }
 
   get limitMs() {
-    if (this.state === COMPUTING) return this.task.deadlineMs;
+    if (this.state === COMPUTING) {
+      return this.batch.length > 1 ? Math.min(this.task.deadlineMs, MOST_SILENT_MS) : this.task.deadlineMs;
+    }
     return Math.max(this.task.deadlineMs, this.state === LOADING ? LEAST_LOADING_MS : LEAST_STARTING_MS);
   }
 

@@ -101,6 +101,34 @@ test('where several datasets were under way, each is tried again alone, and only
   assert.deepEqual(given(second).concat(given(third)), [[3], [4], [5]]);
 });
 
+test('a long time limit is waited for once, and only for a dataset that is alone', () => {
+  const { pool, frame, clock, answers } = ready({ task: { ...TASK, deadlineMs: 60_000 } });
+  pool.give(datasets(1, 2, 3));
+  frame.spawned[0].say('answers', [NOTHING, 1, null]);
+  clock.pass(1001);
+  assert.equal(frame.spawned[0].killed, true);
+  bringUp(frame.spawned[1]);
+  clock.pass(59_000);
+  assert.deepEqual(answers.map(({ lease }) => lease), [1]);
+  clock.pass(1001);
+  assert.deepEqual(answers.map(({ lease, kind }) => [lease, kind]), [[1, NOTHING], [2, ERROR]]);
+});
+
+test('when the sandbox is gone, what was computed alone is blamed, and all else is given back', () => {
+  const { pool, frame, answers } = ready({ threads: 2 });
+  const [alone, several] = frame.spawned;
+  pool.give(datasets(1, 2));
+  several.say('answers', [NOTHING, 1, null]);
+  pool.give(datasets(3, 4, 5, 6, 7));
+  pool.lose('it is gone');
+  const ended = answers.slice(1).map(({ lease, kind }) => [lease, kind]);
+  assert.deepEqual(ended.filter(([, kind]) => kind === ERROR), [[1, ERROR]]);
+  assert.deepEqual(ended.map(([lease]) => lease).sort(), [1, 3, 4, 5, 6, 7]);
+  assert.equal(decode(answers.find(({ kind }) => kind === ERROR).payload).message, 'it is gone');
+  assert.equal(frame.alive.length, 0);
+  assert.equal(given(alone).length, 1);
+});
+
 test('an answer in good time starts the next deadline anew', () => {
   const { pool, frame, clock, answers } = ready();
   pool.give(datasets(1, 2, 3));

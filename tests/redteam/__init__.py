@@ -1,0 +1,3 @@
+"""Attacks on the browser sandbox."""
+
+ASKED = "asked: "  # how a request begins in the log of an attacked site

@@ -1,0 +1,3 @@
+// Never returns.
+// must: fail with /TimeoutError: the dataset took longer than 1000 ms/
+() => { for (;;); }

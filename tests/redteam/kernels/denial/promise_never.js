@@ -1,0 +1,3 @@
+// Returns a promise that never settles.
+// must: fail with /TimeoutError/
+() => new Promise(() => {})

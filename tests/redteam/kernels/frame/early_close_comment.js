@@ -1,0 +1,4 @@
+// Opens a comment that swallows what comes after its source.
+// must: refuse with /SyntaxError/
+// whole
+({main: () => 'evil'}) /*

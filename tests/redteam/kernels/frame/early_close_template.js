@@ -1,0 +1,4 @@
+// Opens a template string that swallows what comes after its source.
+// must: refuse with /SyntaxError/
+// whole
+({main: () => `evil

@@ -1,0 +1,3 @@
+// Goes full screen.
+// must: fail with /ReferenceError|TypeError/
+async () => { await document.documentElement.requestFullscreen(); return 'full'; }

@@ -1,0 +1,5 @@
+// Opens with a hashbang, to see where its first line is.
+// must: refuse with /SyntaxError/
+// whole
+#!/usr/bin/env node
+({main: () => 'ran'})

@@ -1,0 +1,4 @@
+// Returns from its source, out of whatever is around it.
+// must: refuse with /SyntaxError/
+// whole
+return {main: () => 'returned'};

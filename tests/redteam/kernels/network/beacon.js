@@ -1,0 +1,3 @@
+// Sends a beacon.
+// must: leak nothing
+() => navigator.sendBeacon('%HTTP%/beacon', 'secret')

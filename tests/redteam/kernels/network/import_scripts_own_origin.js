@@ -1,0 +1,3 @@
+// Runs the compute origin's own script with importScripts.
+// must: leak nothing
+() => { importScripts('%SITE%/static/dist/embed.js?%TOKEN%'); return 'ran'; }

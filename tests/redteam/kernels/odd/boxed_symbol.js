@@ -1,0 +1,3 @@
+// Returns a symbol in an object, which is an object without fields.
+// must: result {}
+() => Object(Symbol('x'))

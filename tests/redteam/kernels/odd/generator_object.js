@@ -1,0 +1,3 @@
+// Returns a generator.
+// must: fail with /TypeError: the result is a Generator, which cannot be stored/
+() => (function* () { yield 1; })()

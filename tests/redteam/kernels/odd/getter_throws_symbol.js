@@ -1,0 +1,3 @@
+// Returns an object whose getter throws a symbol.
+// must: fail with /the kernel threw Symbol\(odd\)/
+() => ({ get a() { throw Symbol('odd'); } })

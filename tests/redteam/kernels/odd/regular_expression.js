@@ -1,0 +1,3 @@
+// Returns a regular expression.
+// must: fail with /TypeError: the result is a RegExp, which cannot be stored/
+() => /x/g

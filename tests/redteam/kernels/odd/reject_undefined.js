@@ -1,0 +1,3 @@
+// Rejects with undefined.
+// must: fail with /Error: the kernel threw undefined/
+async () => { throw undefined; }

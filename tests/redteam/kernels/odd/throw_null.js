@@ -1,0 +1,3 @@
+// Throws null.
+// must: fail with /Error: the kernel threw null/
+() => { throw null; }

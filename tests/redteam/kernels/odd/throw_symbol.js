@@ -1,0 +1,3 @@
+// Throws a symbol.
+// must: fail with /Error: the kernel threw Symbol\(odd\)/
+() => { throw Symbol('odd'); }

@@ -1,0 +1,3 @@
+// Returns nothing.
+// must: result null
+() => undefined

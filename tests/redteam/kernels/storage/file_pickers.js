@@ -1,0 +1,3 @@
+// Asks for the visitor's files.
+// must: fail with /.+/
+async () => (await showOpenFilePicker()).length

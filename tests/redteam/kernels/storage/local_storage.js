@@ -1,0 +1,6 @@
+// Writes to local and session storage.
+// must: leak nothing
+() => {
+  (self.localStorage ?? self.sessionStorage).setItem('%TOKEN%', '%TOKEN%');
+  return 'stored';
+}

@@ -1,0 +1,3 @@
+// Asks which permissions the visitor gave.
+// must: fail with /.+/
+async () => (await navigator.permissions.query({ name: 'geolocation' })).state

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from websockets.exceptions import ConnectionClosed
 
@@ -44,10 +46,19 @@ def test_asking_for_any_campaign_gives_one_that_has_work(shared_database: Databa
 
 
 def test_asking_for_any_campaign_when_none_needs_help_is_closed_with_1013(socket_site: Site) -> None:
-    client = Classic.open(socket_site.socket_url, -1)
+    # Whoever comes in the moment before the server has seen that a campaign is over is told that it is: 1000.
+    give_up_at = time.monotonic() + 10
+    while (code := ask_for_any(socket_site)) == 1000 and time.monotonic() < give_up_at:
+        time.sleep(0.05)
+    assert code == 1013
+
+
+def ask_for_any(site: Site) -> int:
+    client = Classic.open(site.socket_url, -1)
     with pytest.raises(ConnectionClosed) as closed:
         client.receive_dataset()
-    assert closed.value.rcvd.code == 1013
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code
 
 
 def test_a_nil_result_counts_as_no_result(shared_database: Database, socket_site: Site) -> None:

@@ -166,7 +166,7 @@ class Generators:
 
         Raises:
             ClaimLost: another process has the campaign.
-        SandboxUnavailable: a generator that had run before cannot now; it may be tried again.
+            SandboxUnavailable: a generator that had run before cannot now; it may be tried again.
             Stopped: it was given up because this process ends.
         """
         try:

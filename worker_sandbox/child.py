@@ -74,8 +74,8 @@ def read_input() -> str:
     return f"{standard_input.read_line()}\n{standard_input.read_line()}"
 
 
-def read_prelude() -> str:
-    with open(os.path.join(HERE, "prelude.js"), encoding="utf-8") as file:
+def read_script(name: str) -> str:
+    with open(os.path.join(HERE, name), encoding="utf-8") as file:
         return file.read()
 
 
@@ -112,10 +112,11 @@ def prepare(parent_pid: str, engine_limits: str, effort: str, resources: list[st
     from worker_sandbox import lockdown
 
     options, source = read_input().split("\n")
-    prelude = read_prelude()
+    determinism, prelude = read_script("determinism.js"), read_script("prelude.js")
     engine = new_engine(engine_limits)
     limits = [parse_resource(each) for each in resources]
     lockdown.lock_down(limits, int(parent_pid), best_effort=effort == "best-effort")
+    engine.eval(determinism)(options)
     return engine.eval(prelude)(options), source
 
 

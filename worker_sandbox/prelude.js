@@ -1,6 +1,6 @@
 /**
- * Runs before any dataset generator, in the same QuickJS context, and is the only thing that Python calls
- * there.
+ * Runs before any dataset generator, in the same QuickJS context and after `determinism.js`, and is the only thing
+ * that Python calls once the generator is there.
  *
  * Evaluates to a function of the options (JSON text) that returns `sandbox$step`. It is called once with the
  * generator's source (as JSON text, because a raw string would be cut at its first NUL on the way in), which
@@ -26,7 +26,7 @@
 (function sandbox$boot(optionsText) {
   'use strict';
 
-  const { apply, construct } = Reflect;
+  const { apply } = Reflect;
   const { getPrototypeOf, keys } = Object;
   const { isArray } = Array;
   const { parse, stringify } = JSON;
@@ -38,46 +38,9 @@
   const evaluate = eval; // Called through another name, eval sees no local variables.
   const { iterator, asyncIterator } = Symbol;
 
-  /** @type {{chunk: number, chunkUnits: number, datasets: number, datasetUnits: number, depth: number,
-   *          nowMs: number, randomState: number[]}} */
+  /** @type {{chunk: number, chunkUnits: number, datasets: number, datasetUnits: number, depth: number}} */
   const options = JSON.parse(optionsText);
   const { chunk, chunkUnits, datasetUnits } = options;
-
-  // ---- Determinism: the same seed and time give the same datasets, so that a later run can skip ----
-
-  /** A sfc32 generator; its 128 bits of state come well mixed from the parent. Returns numbers in [0, 1). */
-  function seededRandom([a, b, c, counter]) {
-    function next32() {
-      const sum = (a + b + counter) | 0;
-      counter = (counter + 1) | 0;
-      a = b ^ (b >>> 9);
-      b = (c + (c << 3)) | 0;
-      c = (((c << 21) | (c >>> 11)) + sum) | 0;
-      return sum >>> 0;
-    }
-    return function random() {
-      return ((next32() >>> 5) * 67108864 + (next32() >>> 6)) / 9007199254740992;
-    };
-  }
-
-  /** A Date whose clock stands still at `nowMs`. Everything else about it is the real one's. */
-  function standingDate(RealDate, nowMs) {
-    const seeded = new Proxy(RealDate, {
-      construct(target, given, newTarget) {
-        return construct(target, given.length === 0 ? [nowMs] : given, newTarget);
-      },
-      apply: () => new RealDate(nowMs).toString(),
-    });
-    RealDate.now = function now() {
-      return nowMs;
-    };
-    RealDate.prototype.constructor = seeded;
-    return seeded;
-  }
-
-  Math.random = seededRandom(options.randomState);
-  globalThis.Date = standingDate(Date, options.nowMs);
-  delete globalThis.performance; // A clock that is not part of ECMAScript.
 
   // ---- Reading the source ----
 

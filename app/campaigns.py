@@ -154,7 +154,7 @@ def iter_problems(upload: Upload, settings: Settings) -> Iterator[InvalidInput]:
         ("dataset generator", "dataset_gen", settings.generator_max_bytes, True),
     ):
         try:
-            _check_file(title, field, getattr(upload, field), limit_bytes, required=required)
+            check_file(title, field, getattr(upload, field), limit_bytes, required=required)
         except InvalidInput as problem:
             yield problem
     if upload.deadline_s is not None and not DEADLINE_MIN_S <= upload.deadline_s <= DEADLINE_MAX_S:
@@ -177,7 +177,8 @@ def _iter_text_problems(field: str, text: str, limit: int) -> Iterator[InvalidIn
         yield InvalidInput(f"The {field} holds a null character. Type it anew.", field)
 
 
-def _check_file(title: str, field: str, data: bytes, limit_bytes: int, *, required: bool) -> None:
+def check_file(title: str, field: str, data: bytes, limit_bytes: int, *, required: bool) -> None:
+    """Raise InvalidInput, naming the form's field, for a file that is missing, too large or not UTF-8."""
     if required and not data.strip():
         raise InvalidInput(f"The {title} is missing: choose a JavaScript file or paste its text.", field)
     if len(data) > limit_bytes:

@@ -24,8 +24,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 import worker_sandbox
+from app import campaigns
 from app.database import Database
-from app.errors import InvalidInput, NotFound
+from app.errors import NotFound
+from app.generators import NO_DATASETS
 from app.models import Preview, User
 from app.settings import Settings
 from app.states import PreviewState
@@ -79,7 +81,7 @@ def ask(
     Raises:
         InvalidInput: the source is missing, too large or not UTF-8.
     """
-    _check(source, settings)
+    campaigns.check_file("dataset generator", "dataset_gen", source, settings.generator_max_bytes, required=True)
     # Asked for at the same moment, two would both find room: the user's row makes one wait for the other.
     session.execute(sa.select(User.id).where(User.id == owner.id).with_for_update())
     newest = ((Preview.state == PreviewState.RUNNING).desc(), Preview.asked_at.desc(), Preview.id.desc())
@@ -91,18 +93,6 @@ def ask(
     session.add(preview)
     session.flush()
     return preview.id
-
-
-def _check(source: bytes, settings: Settings) -> None:
-    if not source.strip():
-        raise InvalidInput("The dataset generator is missing: write one first.", "dataset_gen")
-    if len(source) > settings.generator_max_bytes:
-        most = f"{settings.generator_max_bytes:,}"
-        raise InvalidInput(f"The dataset generator has {len(source):,} bytes; the limit is {most}.", "dataset_gen")
-    try:
-        source.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InvalidInput("The dataset generator is not UTF-8 text.", "dataset_gen") from error
 
 
 def find_answer(session: Session, owner: User, preview_id: int) -> Answer | None:
@@ -200,9 +190,7 @@ def _sum_up(session: worker_sandbox.Session) -> Answer:
         first += blobs[: FIRST - len(first)]
         last.extend(blobs)
     if session.position == 0:
-        return Answer(
-            is_lockstep=session.is_lockstep, error="main() returned no datasets: there is nothing to compute."
-        )
+        return Answer(is_lockstep=session.is_lockstep, error=NO_DATASETS)
     shown, newest = _fit(first), last[0] if len(last[0]) <= SHOWN_BYTES else None
     return Answer(
         session.position, size_bytes, shown, newest, is_lockstep=session.is_lockstep, is_whole=session.has_ended

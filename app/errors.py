@@ -34,63 +34,81 @@ class CloseCode(enum.IntEnum):
     NOT_RUNNING = 4409
 
 
+def make_problem(kind: str, status: int, detail: str) -> dict[str, object]:
+    """Return a problem as programs get it (RFC 9457, application/problem+json), with its type still relative.
+
+    Args:
+        kind: what went wrong, as a word with hyphens; docs/errors.md says what each means.
+        detail: what, where and what to do, for a person.
+    """
+    title = kind.replace("-", " ").capitalize()
+    return {"type": f"/docs/errors#{kind}", "title": title, "status": status, "detail": detail}
+
+
 class ManyhandsError(Exception):
     """Something went wrong."""
 
     http_status = 500
     exit_code = 1
+    kind = "internal-error"
 
     def __init__(self, message: str = "") -> None:
         self.message = message or (type(self).__doc__ or "").strip()
         super().__init__(self.message)
 
-    def as_json(self) -> dict[str, object]:
-        """Return the body that programs get: ``{"error": {"kind", "message", "field"?}}``."""
-        return {"error": {"kind": type(self).__name__, "message": self.message}}
+    def as_problem(self) -> dict[str, object]:
+        """Return what programs get of it: see `make_problem`."""
+        return make_problem(self.kind, self.http_status, self.message)
 
 
 class InvalidInput(ManyhandsError):
     """This value cannot be accepted."""
 
     http_status = 422
+    kind = "invalid-input"
 
     def __init__(self, message: str = "", field: str = "") -> None:
         super().__init__(message)
         self.field = field
 
-    def as_json(self) -> dict[str, object]:
-        """Return the JSON body, with the name of the field at fault."""
-        return {"error": {"kind": type(self).__name__, "message": self.message, "field": self.field}}
+    def as_problem(self) -> dict[str, object]:
+        """Return the problem, with the name of the field at fault, "" where it is none's."""
+        return {**super().as_problem(), "field": self.field}
 
 
 class NotFound(ManyhandsError):
     """There is nothing here."""
 
     http_status = 404
+    kind = "not-found"
 
 
 class NotSignedIn(ManyhandsError):
     """Sign in to see this."""
 
     http_status = 401
+    kind = "not-signed-in"
 
 
 class TooManyRequests(ManyhandsError):
     """Too many tries. Wait a little and try again."""
 
     http_status = 429
+    kind = "too-many-requests"
 
 
 class Conflict(ManyhandsError):
     """This is not possible in the present state."""
 
     http_status = 409
+    kind = "conflict"
 
 
 class DatabaseBusy(ManyhandsError):
     """The database is busy. Try again in a moment."""
 
     http_status = 503
+    kind = "database-busy"
     exit_code = 75  # EX_TEMPFAIL of sysexits.h
 
 

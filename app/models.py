@@ -67,7 +67,10 @@ class User(Base):
     first_name: Mapped[str] = mapped_column(sa.String(100))
     last_name: Mapped[str] = mapped_column(sa.String(100))
     email: Mapped[str] = mapped_column(sa.String(254), unique=True)  # lower case
-    password: Mapped[str | None] = mapped_column(sa.String(200))  # argon2id
+    email_verified_at: Mapped[dt.datetime | None] = mapped_column(Milliseconds)  # None: nobody showed that it is theirs
+    email_token: Mapped[str | None] = mapped_column(sa.String(64), index=True)  # only its SHA-256
+    email_token_sent_at: Mapped[dt.datetime | None] = mapped_column(Milliseconds)
+    password: Mapped[str | None] = mapped_column(sa.String(200))  # argon2id; None: signs in with a provider only
     password_reset_token: Mapped[str | None] = mapped_column(sa.String(64), index=True)  # only its SHA-256
     password_reset_sent_at: Mapped[dt.datetime | None] = mapped_column(Milliseconds)
     date_added: Mapped[dt.datetime] = mapped_column(Milliseconds)
@@ -91,8 +94,53 @@ class UserSession(Base):
     expires_at: Mapped[dt.datetime] = mapped_column(Milliseconds)
     agent: Mapped[str] = mapped_column(sa.String(300), default="")
     address: Mapped[str] = mapped_column(sa.String(64), default="")
+    confirmed_at: Mapped[dt.datetime | None] = mapped_column(Milliseconds)  # when they showed anew who they are
 
     user: Mapped[User] = relationship()
+
+
+class Identity(Base):
+    """An account at an OpenID provider that opens an account here."""
+
+    __tablename__ = "identity"
+    __table_args__ = (sa.UniqueConstraint("provider", "subject"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(sa.ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    provider: Mapped[str] = mapped_column(sa.String(32))  # github, google or oidc
+    subject: Mapped[str] = mapped_column(sa.String(255))  # the provider's own name for the account, which never changes
+    email: Mapped[str] = mapped_column(sa.String(254))  # as the provider said it when it was linked
+    date_added: Mapped[dt.datetime] = mapped_column(Milliseconds)
+    last_used_at: Mapped[dt.datetime] = mapped_column(Milliseconds)
+
+    user: Mapped[User] = relationship()
+
+
+class OutgoingMail(Base):
+    """A mail that waits to be sent; gone when it was."""
+
+    __tablename__ = "outgoing_mail"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    recipient: Mapped[str] = mapped_column(sa.String(254))
+    subject: Mapped[str] = mapped_column(sa.String(200))
+    text: Mapped[str] = mapped_column(sa.Text)
+    html: Mapped[str] = mapped_column(sa.Text)
+    is_decoy: Mapped[bool] = mapped_column(default=False)  # written so that an unknown address costs the same; not sent
+    made_at: Mapped[dt.datetime] = mapped_column(Milliseconds)
+    next_try_at: Mapped[dt.datetime] = mapped_column(Milliseconds, index=True)
+    tries: Mapped[int] = mapped_column(default=0)
+    last_error: Mapped[str] = mapped_column(sa.Text, default="")
+
+
+class Throttle(Base):
+    """How often something was tried within a window of time, by one address or for one account."""
+
+    __tablename__ = "throttle"
+
+    key: Mapped[str] = mapped_column(sa.String(100), primary_key=True)  # what is tried and a keyed hash of by whom
+    count: Mapped[int] = mapped_column()
+    ends_at: Mapped[dt.datetime] = mapped_column(Milliseconds, index=True)
 
 
 class SpentCaptcha(Base):
@@ -115,7 +163,8 @@ class Campaign(Base):
     deleted: Mapped[bool] = mapped_column(default=False)
     deleted_at: Mapped[dt.datetime | None] = mapped_column(Milliseconds)
     name: Mapped[str] = mapped_column(sa.String(100))
-    description: Mapped[str] = mapped_column(sa.Text, default="")
+    description: Mapped[str] = mapped_column(sa.Text, default="")  # what it computes
+    beneficiary: Mapped[str] = mapped_column(sa.String(200), default="", server_default=sa.text("''"))  # for whom
     kernel: Mapped[bytes] = mapped_column(sa.LargeBinary, deferred=True)  # UTF-8 text
     kernel_hash: Mapped[str] = mapped_column(sa.String(64))  # SHA-256
     kernel_version: Mapped[int] = mapped_column(default=1)
@@ -124,7 +173,12 @@ class Campaign(Base):
     dataset_gen: Mapped[bytes] = mapped_column(sa.LargeBinary, deferred=True)  # UTF-8 text
     dataset_gen_hash: Mapped[str] = mapped_column(sa.String(64))
     autostart: Mapped[bool] = mapped_column(default=False)  # an embed may start without a click
-    listed: Mapped[bool] = mapped_column(default=True)  # volunteers who take any campaign may get it
+    embed_origins: Mapped[str] = mapped_column(
+        sa.Text, default="", server_default=sa.text("''")
+    )  # by spaces; empty: any site
+    listed: Mapped[bool] = mapped_column(default=False)  # volunteers who take any campaign may get it
+    results_public: Mapped[bool] = mapped_column(default=False, server_default=sa.false())  # everyone may read them
+    badge_key: Mapped[str | None] = mapped_column(sa.String(32), unique=True, index=True)  # random; opens its badge
     sloppy: Mapped[bool] = mapped_column(default=False)  # the kernel needs sloppy mode
     deadline_ms: Mapped[int | None] = mapped_column()  # what one dataset may take; None: the setting
     seed: Mapped[int] = mapped_column(BigId)  # of the generator's Math.random
@@ -267,6 +321,18 @@ class Progress(Base):
     failed_count: Mapped[int] = mapped_column(default=0)
     compute_ms: Mapped[int] = mapped_column(BigId, default=0)
     result_bytes: Mapped[int] = mapped_column(BigId, default=0)
+
+
+class Presence(Base):
+    """How many volunteers one socket process has for one campaign at the moment; gone with the process."""
+
+    __tablename__ = "presence"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    campaign_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    process: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    volunteer_count: Mapped[int] = mapped_column()
+    thread_count: Mapped[int] = mapped_column()
 
 
 class Volunteer(Base):

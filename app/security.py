@@ -25,7 +25,7 @@ from werkzeug.wrappers import Request
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from app import accounts
-from app.errors import DatabaseBusy, ManyhandsError, NotSignedIn
+from app.errors import DatabaseBusy, ManyhandsError, NotSignedIn, make_problem
 from app.extensions import csrf, db, get_settings, login_manager, writing
 from app.models import User, UserSession
 from app.settings import MEGABYTE, Settings
@@ -44,6 +44,15 @@ _MESSAGES = {
     404: "There is no page at this address.",
     405: "This address cannot be used in that way. Go back and use the buttons of the page.",
     500: "Something went wrong on our side. Nothing that was saved is lost; try again in a moment.",
+}
+_KINDS = {
+    400: "bad-request",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "too-large",
+    429: "too-many-requests",
+    500: "internal-error",
 }
 
 
@@ -90,6 +99,7 @@ def _init_site(app: Flask, settings: Settings) -> None:
     app.after_request(_harden_site)
     app.add_template_global(csp_nonce)
     app.add_template_global(find_viewer)
+    app.add_template_global(lambda: app.view_functions, "endpoints")
 
 
 def _cookie_config(settings: Settings) -> dict[str, object]:
@@ -259,7 +269,7 @@ def _harden(response: Response, url: str) -> Response:
 def _answer_error(error: ManyhandsError) -> ResponseReturnValue:
     if isinstance(error, NotSignedIn) and not wants_json():
         return redirect(_sign_in_address(), 303)
-    response = _error_response(error.http_status, error.message, error.as_json())
+    response = _error_response(error.http_status, error.message, error.as_problem())
     if isinstance(error, NotSignedIn):
         response.headers["WWW-Authenticate"] = 'Session realm="Manyhands"'
     if isinstance(error, DatabaseBusy):
@@ -278,7 +288,7 @@ def _answer_http_error(error: HTTPException) -> ResponseReturnValue:
     if status < 400 or error.response is not None:
         return error
     message = _describe(error, status)
-    response = _error_response(status, message, {"error": {"kind": type(error).__name__, "message": message}})
+    response = _error_response(status, message, make_problem(_KINDS.get(status, "http-error"), status, message))
     for name, value in error.get_headers(request.environ):
         if name != "Content-Type":
             response.headers[name] = value
@@ -317,7 +327,8 @@ def _drain_body() -> None:
 
 def _error_response(status: int, message: str, body: dict[str, object]) -> WerkzeugResponse:
     if wants_json():
-        response = make_response(body)
+        response = make_response({**body, "type": f"{get_settings().site_url}{body['type']}"})
+        response.mimetype = "application/problem+json"
     elif isinstance(current_app.session_interface, NoSessions):
         response = make_response(render_template("error_plain.html", status=status, message=message))
         response.headers["Content-Security-Policy"] = "default-src 'none'; base-uri 'none'; form-action 'none'"

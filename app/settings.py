@@ -94,6 +94,12 @@ class Settings:
     captcha_cost: int = setting(2_000_000, "The most hashes that a browser makes to sign up.")
     session_days: int = setting(30, "Days after which a sign-in ends.")
 
+    # Mail.
+
+    # Signing in with a provider.
+
+    # What one user may use.
+
     # Limits on what an owner uploads.
     kernel_max_bytes: int = setting(1 * MEGABYTE, "Largest kernel.")
     static_dataset_max_bytes: int = setting(16 * MEGABYTE, "Largest static dataset.")

@@ -1,4 +1,4 @@
-"""An owner's campaigns: list, upload, watch, pause, reset, delete. A stranger gets 404 everywhere."""
+"""An owner's campaigns: list, watch, pause, reset, delete. A stranger gets 404 everywhere."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from app import campaigns, examples, forms, security
+from app import campaigns, examples, security
 from app.campaigns import Overview
-from app.extensions import db, get_settings, write, writing
+from app.extensions import db, get_settings, write
 from app.models import Campaign
 
 blueprint = Blueprint("campaigns", __name__, url_prefix="/campaign")
@@ -30,59 +30,6 @@ def list_all() -> ResponseReturnValue:
     """List the viewer's campaigns."""
     found = campaigns.list_campaigns(db.session(), security.get_viewer())
     return render_template("campaigns/all.html", overviews=found, examples=examples.list_examples())
-
-
-@blueprint.route("/new", methods=["GET", "POST", "PUT"])
-@security.takes_uploads
-def new() -> ResponseReturnValue:
-    """Take a new campaign: a form from browsers, the same fields by PUT from programs."""
-    security.get_viewer()
-    form = forms.CampaignForm(data=_prefill())
-    if form.is_submitted():
-        upload = form.read_upload()
-        refused = {field.name for field in form.wrong_fields()}
-        found = campaigns.iter_problems(upload, get_settings())
-        form.add_problems(problem for problem in found if problem.field not in refused)
-        if not form.errors:
-            return _to_campaign(_store(upload))
-    return forms.show("campaigns/new.html", form, examples=examples.list_examples(), settings=get_settings())
-
-
-def _prefill() -> dict[str, object]:
-    if request.method != "GET":
-        return {}
-    if slug := request.args.get("example"):
-        example = examples.get_example(slug)
-        return {
-            "name": example.name,
-            "description": example.description,
-            "kernel_text": example.kernel,
-            "static_dataset_text": example.static_dataset,
-            "dataset_gen_text": example.dataset_gen,
-        }
-    if campaign_id := request.args.get("from", type=int):
-        return _copy_of(get_own(campaign_id))
-    return {}
-
-
-def _copy_of(campaign: Campaign) -> dict[str, object]:
-    return {
-        "name": campaign.name,
-        "description": campaign.description,
-        "kernel_text": campaign.kernel.decode(),
-        "static_dataset_text": campaign.static_dataset.decode(),
-        "dataset_gen_text": campaign.dataset_gen.decode(),
-        "listed": campaign.listed,
-        "autostart": campaign.autostart,
-        "sloppy": campaign.sloppy,
-        "deadline_s": "" if campaign.deadline_ms is None else f"{campaign.deadline_ms / 1000:.15g}",
-    }
-
-
-def _store(upload: campaigns.Upload) -> int:
-    with writing() as session:
-        owner = security.get_viewer()
-        return campaigns.create_campaign(session, owner, upload, get_settings(), dt.datetime.now(dt.UTC)).id
 
 
 @blueprint.get("/<int:campaign_id>")

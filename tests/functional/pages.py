@@ -9,6 +9,7 @@ from html import unescape
 import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
+from app import errors
 from app.database import Database
 from app.models import Campaign, Schedule
 from tests import cast
@@ -45,6 +46,12 @@ def read(database: Database, campaign_id: int, *columns: sa.orm.attributes.Instr
     """Return columns of a campaign and its schedule."""
     query = sa.select(*columns).select_from(Campaign).join(Schedule, Schedule.campaign_id == Campaign.id)
     return database.read(lambda connection: connection.execute(query.where(Campaign.id == campaign_id)).one())
+
+
+def problem(kind: str, status: int, detail: str, **extra: object) -> dict[str, object]:
+    """Return an error as a program gets it from the test's site."""
+    made = errors.make_problem(kind, status, detail)
+    return {**made, "type": f"http://localhost:5000{made['type']}", **extra}
 
 
 def error_of(response: TestResponse, field: str) -> str:

@@ -109,8 +109,8 @@ class TestUpload:
         )
         assert response.status_code == 422
         assert response.json is not None
-        assert response.json["error"]["field"] == "static_dataset"
-        assert "byte 2 (0xff)" in response.json["error"]["message"]
+        assert response.json["field"] == "static_dataset"
+        assert "byte 2 (0xff)" in response.json["detail"]
 
     def test_a_time_limit_is_kept_copied_and_shown_and_empty_means_the_sites_own(
         self, alice: cast.Person, database: Database

@@ -16,7 +16,7 @@ from app.database import Database
 from app.models import User
 from tests import cast
 from tests.campaigns import make_campaign
-from tests.functional.pages import make, text
+from tests.functional.pages import make, problem, text
 
 DATASETS = [{"n": 0}, {"n": 2**63, "text": "ż\u2028"}, {"n": -1.5}]
 TRICKY = "\ufeff({main(d) {\r\n  return '\u2028</script>&amp;\\0'\r}})\n"
@@ -57,7 +57,7 @@ class TestDataset:
         status, answer = ask(alice, f"/campaign/{campaign_id}/execute/dataset?number={number}")
         shown = f"{min(int(number.replace(',', '')), 2**31 - 1):,}"
         message = f"There is no dataset {shown}: the last one is 2."
-        assert (status, answer) == (404, {"error": {"kind": "NotFound", "message": message}})
+        assert (status, answer) == (404, problem("not-found", 404, message))
 
     @pytest.mark.parametrize("number", ["-1", "", " ", "one", "1.5", "0x1", "1e1", "²", "99999999999"])
     def test_what_is_no_number_is_refused_with_its_field(
@@ -65,18 +65,17 @@ class TestDataset:
     ) -> None:
         status, answer = ask(alice, f"/campaign/{campaign_id}/execute/dataset?number={number}")
         message = "Give the number of a dataset: 0 is the first one."
-        expected = {"error": {"kind": "InvalidInput", "message": message, "field": "number"}}
-        assert (status, answer) == (422, expected)
+        assert (status, answer) == (422, problem("invalid-input", 422, message, field="number"))
 
     def test_a_campaign_without_datasets_says_so(self, alice: cast.Person) -> None:
         status, answer = ask(alice, f"/campaign/{make(alice)}/execute/dataset")
         message = "This campaign has no datasets yet."
-        assert (status, answer) == (404, {"error": {"kind": "NotFound", "message": message}})
+        assert (status, answer) == (404, problem("not-found", 404, message))
 
     def test_a_stranger_gets_neither_page_nor_texts_nor_dataset(self, bob: cast.Person, campaign_id: int) -> None:
         for path in ("", "/task", "/dataset", "/dataset?number=1"):
             status, answer = ask(bob, f"/campaign/{campaign_id}/execute{path}")
-            assert (status, answer["error"]["kind"]) == (404, "NotFound")  # type: ignore[index]
+            assert (status, answer["title"]) == (404, "Not found")  # type: ignore[index]
 
 
 class TestTask:

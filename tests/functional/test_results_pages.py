@@ -266,10 +266,10 @@ def test_an_unknown_field_is_refused_with_the_names_of_those_there_are(
     campaign_id = make(database, alice, 3, {0: 1})
     response = alice.get(f"/campaign/{campaign_id}/results/{address}?fields=result,colour")
     assert response.status_code == 422
-    error = response.get_json()["error"]
+    error = response.get_json()
     assert error["field"] == "fields"
-    assert "'colour'" in error["message"]
-    assert "dataset_id, dataset, result, date_added" in error["message"]
+    assert "'colour'" in error["detail"]
+    assert "dataset_id, dataset, result, date_added" in error["detail"]
 
 
 @pytest.mark.parametrize("address", [MSGPACK, JSON_LINES, CSV])

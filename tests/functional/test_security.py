@@ -18,6 +18,7 @@ from app.database import Database
 from app.models import Base
 from app.settings import Settings
 from tests import cast
+from tests.functional.pages import problem
 
 KERNEL = "({main: function (dataset) { return dataset; }})"
 GENERATOR = "({main: function () { return [{x: 1}]; }})"
@@ -210,8 +211,8 @@ class TestErrors:
         assert "Nothing here" in page.get_data(as_text=True)
         for accept in ("application/json", "*/*"):
             answer = client.get("/nowhere", headers={"Accept": accept})
-            assert (answer.status_code, answer.mimetype) == (404, "application/json")
-            assert answer.json == {"error": {"kind": "NotFound", "message": "There is no page at this address."}}
+            assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+            assert answer.json == problem("not-found", 404, "There is no page at this address.")
 
     def test_a_wrong_method_says_which_ones_there_are(self, client: FlaskClient) -> None:
         response = client.delete("/signin", headers=HTML)
@@ -227,7 +228,7 @@ class TestErrors:
         assert page.location.startswith("/signin?next=")
         answer = client.get(path, headers={"Accept": "application/json"})
         assert answer.status_code == 401
-        assert answer.json == {"error": {"kind": "NotSignedIn", "message": "Sign in to see this."}}
+        assert answer.json == problem("not-signed-in", 401, "Sign in to see this.")
 
     def test_a_small_form_may_not_be_large(self, alice: cast.Person) -> None:
         response = alice.post("/signin", {"email": "x" * (2 << 20)}, headers=HTML)
@@ -258,7 +259,7 @@ class TestErrors:
         answer = alice.get("/campaign/all", headers={"Accept": "application/json"})
         assert answer.status_code == 500
         assert answer.json is not None
-        assert answer.json["error"]["kind"] == "InternalServerError"
+        assert answer.json["title"] == "Internal error"
         assert "user_session" not in answer.get_data(as_text=True)
 
     def test_the_socket_surface_answers_errors_without_the_sites_frame(self, socket_app: Flask) -> None:

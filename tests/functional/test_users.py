@@ -20,7 +20,7 @@ from app.database import Database
 from app.models import SpentCaptcha, User, UserSession
 from app.settings import Settings
 from tests import cast
-from tests.functional.pages import error_of
+from tests.functional.pages import error_of, problem
 
 FORM = {"first_name": "Dora", "last_name": "Dean", "email": "dora@example.org", "password": cast.PASSWORD}
 
@@ -104,7 +104,7 @@ class TestSignUp:
         response = send(client, "/signup", {**FORM, "email": "dora"}, headers={"Accept": "application/json"})
         assert response.status_code == 422
         assert response.json is not None
-        assert (response.json["error"]["kind"], response.json["error"]["field"]) == ("InvalidInput", "email")
+        assert (response.json["title"], response.json["field"]) == ("Invalid input", "email")
 
     def test_somebody_signed_in_is_sent_on(self, alice: cast.Person) -> None:
         assert alice.get("/signup").location == "/campaign/all"
@@ -210,9 +210,8 @@ class TestSignIn:
     def test_a_program_gets_the_refusal_as_json(self, client: FlaskClient, alice: cast.Person) -> None:
         response = send(client, "/signin", {**self.FORM, "password": "x"}, headers={"Accept": "application/json"})
         assert response.status_code == 422
-        assert response.json == {
-            "error": {"kind": "InvalidInput", "message": "The e-mail address or the password is wrong.", "field": ""}
-        }
+        detail = "The e-mail address or the password is wrong."
+        assert response.json == problem("invalid-input", 422, detail, field="")
 
     def test_it_leads_on_to_where_somebody_wanted_to_be(self, client: FlaskClient, alice: cast.Person) -> None:
         wanted = "/campaign/new?example=primes"

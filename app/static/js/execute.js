@@ -156,7 +156,7 @@ async function ask(address) {
 
 async function readRefusal(response) {
   try {
-    return (await response.json()).error.message;
+    return (await response.json()).detail;
   } catch {
     return `the site answered with ${response.status}. Try again in a moment.`;
   }

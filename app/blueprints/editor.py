@@ -1,4 +1,4 @@
-"""Making a campaign: an example, a template or nothing to start from, its sources, and trying them before it is made."""
+"""Making a campaign: what to start from, its three sources, and trying them before it is made."""
 
 from __future__ import annotations
 

@@ -129,6 +129,9 @@ class Settings:
     max_want: int = setting(1024, "Most datasets that one volunteer may hold.")
     max_attempts: int = setting(3, "Times that a dataset is tried before it counts as failed.")
     max_losses: int = setting(10, "Times that a dataset's volunteer may vanish before the dataset counts as failed.")
+    pause_patience_s: float = setting(
+        900.0, "Seconds that browsers stay connected to a paused campaign, to go on when its owner does."
+    )
     max_spares: int = setting(16, "Spare copies of one campaign's last datasets that idle volunteers compute at once.")
     memory_budget_bytes: int = setting(
         128 * MEGABYTE, "Bytes of messages and datasets that one socket process holds; over it, it reads no more."

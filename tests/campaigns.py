@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import secrets
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +21,12 @@ from app.settings import Settings
 
 GENERATING_PROCESS = 1
 KERNEL = "({main: function (dataset) { return dataset.n * 2; }, loadStaticDataset: function (text) {}})"
+
+PUT_KERNEL = sa.text(
+    "update campaign set kernel = :kernel, kernel_hash = :hash, kernel_version = kernel_version + 1 where id = :id"
+)
+MOVE_VERSION = sa.text("update schedule set kernel_version = kernel_version + 1 where campaign_id = :id")
+READ_RUN = sa.text("select run from schedule where campaign_id = :id")
 
 
 def make_owner(database: Database, email: str = "owner@example.org") -> int:
@@ -75,3 +83,12 @@ def read_results(database: Database, campaign_id: int) -> dict[int, Any]:
     )
     rows = database.read(lambda connection: connection.execute(query, {"c": campaign_id}).all())
     return {row.position: None if row.data is None else msgpack.unpackb(row.data) for row in rows}
+
+
+def change_kernel(connection: sa.Connection, campaign_id: int) -> None:
+    """Give a campaign a new kernel, which says what run it is given for: classic clients have no other way to know."""
+    run = connection.execute(READ_RUN, {"id": campaign_id}).scalar_one()
+    kernel = f"// run {run}, {time.monotonic_ns()}\n{KERNEL}".encode()
+    changed = {"id": campaign_id, "kernel": kernel, "hash": hashlib.sha256(kernel).hexdigest()}
+    connection.execute(PUT_KERNEL, changed)
+    connection.execute(MOVE_VERSION, {"id": campaign_id})

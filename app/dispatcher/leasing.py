@@ -34,6 +34,7 @@ class Rules:
         max_grant_bytes: bytes of datasets in one frame, beyond its first dataset (D9).
         max_spares: spare copies of one campaign's datasets that are out at once (D7).
         release_after_s: seconds that a campaign without members keeps its ranges.
+        pause_patience_s: seconds that a batched volunteer of a paused campaign stays.
     """
 
     grace_s: float = 15.0
@@ -45,6 +46,7 @@ class Rules:
     max_grant_bytes: int = 4 << 20
     max_spares: int = 16
     release_after_s: float = 5.0
+    pause_patience_s: float = 900.0
 
 
 @dataclasses.dataclass(slots=True)

@@ -15,6 +15,7 @@ from app.dispatcher.state import CampaignState, Member
 from app.errors import CloseCode
 from app.protocol import Answer, ErrorReport
 from app.records import Block, ScheduleView
+from app.states import Intent
 
 DRY_S = 1.0  # the ledger is asked again after this long when it had nothing to give
 
@@ -64,7 +65,7 @@ class Dispatcher:
         self.members[member_id] = member
         self._attach(member, campaign)
         decisions = self._resume(member, resumes, now) if resumes is not None and batched else []
-        if (ending := endings.find(member)) is not None:
+        if (ending := self._find_ending(member, now)) is not None:
             return [*decisions, *self._end(member, ending)]
         member.want = 0 if batched else 1
         return [*decisions, *self._serve(member, now)] if member.want else decisions
@@ -183,7 +184,7 @@ class Dispatcher:
         """Take in which campaigns need volunteers who take any, with the number of datasets that nobody holds (D10)."""
         decisions: list[Decision] = []
         for member in self.placing.choose_movers(self.members.values(), pending, now):
-            if (ending := endings.find(member)) is not None:  # else it goes when its hands are empty
+            if (ending := self._find_ending(member, now)) is not None:  # else it goes when its hands are empty
                 decisions += self._end(member, ending)
         return decisions
 
@@ -210,6 +211,7 @@ class Dispatcher:
                 decisions += self._lapse(member, now)
         for campaign in list(self.campaigns.values()):
             campaign.handed_out_last_second, campaign.handed_out = campaign.handed_out, 0
+            decisions += self._close(campaign, now)
             decisions += self._feed(campaign, now)
             decisions += self._release_unused(campaign, now)
         return decisions
@@ -230,10 +232,12 @@ class Dispatcher:
         if member.leaving or member.moving_to is not None:
             member.want = 0
         granted = leasing.grant(self, member, now) if member.want > 0 and campaign.is_runnable else []
+        if granted:
+            member.told_idle = False
         if granted or (is_reply and member.batched):
             decisions.append(Grant(member.id, granted, is_reply))
         may_end = campaign.is_closing or member.moving_to is not None
-        if may_end and (ending := endings.find(member)) is not None:
+        if may_end and (ending := self._find_ending(member, now)) is not None:
             return decisions + self._end(member, ending)
         # What it got less than it wanted while there is more, it was not to get: it asks again with its next answers.
         # So does one that holds all that it may: nothing is fetched for it.
@@ -294,6 +298,8 @@ class Dispatcher:
         before = campaign.view
         campaign.see(view)
         decisions: list[Decision] = []
+        if view.intent is Intent.PAUSED and before.intent is not Intent.PAUSED:
+            campaign.paused_at = now
         if view.run != before.run:
             self._forget_stock(campaign)  # the reset took the rows of the old run's leases away
             campaign.forget_hands()
@@ -304,11 +310,17 @@ class Dispatcher:
             view.done < before.done
         ):
             campaign.dry_until = 0.0
-        if campaign.is_closing:
-            for member in list(campaign.members.values()):
-                if (ending := endings.find(member)) is not None:
-                    decisions += self._end(member, ending)
-        return decisions + self._feed(campaign, now)
+        return [*decisions, *self._close(campaign, now), *self._feed(campaign, now)]
+
+    def _close(self, campaign: CampaignState, now: float) -> list[Decision]:
+        decisions: list[Decision] = []
+        for member in list(campaign.members.values()) if campaign.is_closing else ():
+            if (ending := self._find_ending(member, now)) is not None:
+                decisions += self._end(member, ending)
+        return decisions
+
+    def _find_ending(self, member: Member, now: float) -> End | Reassign | None:
+        return endings.find(member, now, self.rules.pause_patience_s)
 
     def _renew(self, campaign: CampaignState, *, kernel_changed: bool) -> list[Decision]:
         decisions: list[Decision] = []
@@ -316,6 +328,7 @@ class Dispatcher:
             if member.batched:
                 self._unpark(member)
                 member.want = 0  # it asks again, knowing the new campaign
+                member.has_failed_to_load &= not kernel_changed
                 decisions.append(Renew(member.id))
             elif kernel_changed:  # the classic dialect has no word for a new kernel
                 decisions += self._end(member, End(member.id, CloseCode.RESTARTING, "The kernel changed."))
@@ -348,6 +361,11 @@ class Dispatcher:
             member.volunteer, member.has_resumed = departed.volunteer, True
         return decisions
 
+    def _rests(self, campaign: CampaignState, now: float) -> bool:
+        """Say whether members of a paused campaign wait so long that what is held for them need not be."""
+        is_paused = campaign.view.intent is Intent.PAUSED and not (campaign.out or campaign.copied or campaign.fetching)
+        return is_paused and now - campaign.paused_at >= self.rules.release_after_s
+
     def _attach(self, member: Member, campaign: CampaignState) -> None:
         member.campaign = campaign
         campaign.members[member.id] = member
@@ -367,6 +385,8 @@ class Dispatcher:
 
     def _release_unused(self, campaign: CampaignState, now: float) -> list[Decision]:
         in_use = campaign.members or campaign.fetching or campaign.out or campaign.copied
+        if campaign.blocks and self._rests(campaign, now):
+            return [Release(campaign.id, campaign.run, self._forget_stock(campaign))]
         if campaign.left_at is None:
             campaign.left_at = now  # whoever it was opened for is on its way
         if in_use or now - campaign.left_at < self.rules.release_after_s:

@@ -122,6 +122,7 @@ class CampaignState:
     finished: int = 0  # since the view was read
     threads: int = 0  # of all members
     waiting_want: int = 0  # of all that wait
+    paused_at: float = float("-inf")  # when it was last seen to be paused while it was served here
     left_at: float | None = None  # when it lost its last member, or was first seen without one
     is_runnable: bool = True
     is_closing: bool = False  # a member may have to go: the campaign is done, paused, deleted or cannot be generated

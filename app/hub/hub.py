@@ -311,6 +311,7 @@ def _rules(settings: Settings) -> Rules:
         max_losses=settings.max_losses,
         max_held=settings.max_want,
         max_spares=settings.max_spares,
+        pause_patience_s=settings.pause_patience_s,
     )
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from app import ledger
 from app.database import Database
 from app.states import Intent
-from tests.campaigns import KERNEL, make_campaign
+from tests.campaigns import change_kernel, make_campaign
 from tests.durability.clients import Habits
 from tests.durability.conftest import ENVIRON
 from tests.durability.crowd import Crowd
@@ -21,20 +19,6 @@ from tests.processes import run_site
 from tests.scale import scaled
 
 pytestmark = pytest.mark.slow
-PUT_KERNEL = sa.text(
-    "update campaign set kernel = :kernel, kernel_hash = :hash, kernel_version = kernel_version + 1 where id = :id"
-)
-MOVE_VERSION = sa.text("update schedule set kernel_version = kernel_version + 1 where campaign_id = :id")
-READ_RUN = sa.text("select run from schedule where campaign_id = :id")
-
-
-def change_kernel(connection: sa.Connection, campaign_id: int) -> None:
-    """Give a campaign a new kernel, which says what run it is given for: classic clients have no other way to know."""
-    run = connection.execute(READ_RUN, {"id": campaign_id}).scalar_one()
-    kernel = f"// run {run}, {time.monotonic_ns()}\n{KERNEL}".encode()
-    changed = {"id": campaign_id, "kernel": kernel, "hash": hashlib.sha256(kernel).hexdigest()}
-    connection.execute(PUT_KERNEL, changed)
-    connection.execute(MOVE_VERSION, {"id": campaign_id})
 
 
 def reset_with_a_new_kernel(connection: sa.Connection, campaign_id: int) -> None:
@@ -60,7 +44,7 @@ def test_a_pause_lets_answers_in_and_a_changed_campaign_is_computed_whole_in_its
     record_property: Record,
 ) -> None:
     campaign = make_campaign(database, datasets)
-    with run_site(tmp_path / "instance", database_url, "socket", **ENVIRON) as site:
+    with run_site(tmp_path / "instance", database_url, "socket", PAUSE_PATIENCE_S="1", **ENVIRON) as site:
         with Crowd([site.socket_url], campaign, habits) as early:
             early.wait_for(len(datasets) // 4)
             database.write(lambda connection: ledger.set_intent(connection, campaign, Intent.PAUSED))

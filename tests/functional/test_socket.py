@@ -17,7 +17,7 @@ from websockets.sync.client import connect
 from app import ledger
 from app.database import Database
 from app.states import Intent
-from tests.campaigns import KERNEL, make_campaign, read_progress, read_results
+from tests.campaigns import KERNEL, change_kernel, make_campaign, read_progress, read_results
 from tests.processes import Site, run_site
 from tests.volunteers import Batched, Classic, close_code, finish
 
@@ -264,11 +264,19 @@ def test_a_kernel_that_three_volunteers_cannot_load_is_paused_with_its_error(
     volunteers = [Batched.open(socket_site.socket_url, campaign) for _ in range(3)]
     for volunteer in volunteers:
         volunteer.socket.send('x{"name": "SyntaxError", "message": "Unexpected end of input", "stack": ""}')
-    assert [close_code(volunteer.socket) for volunteer in volunteers] == [4409] * 3
-    reason = sa.text("select pause_reason from schedule where campaign_id = :c")
-    said = shared_database.read(lambda connection: connection.execute(reason, {"c": campaign}).scalar_one())
-    assert said == "The kernel does not load: SyntaxError: Unexpected end of input"
+    said = "The kernel does not load: SyntaxError: Unexpected end of input"
+    wait_until(lambda: _find_pause_reason(shared_database, campaign) == said)
     assert read_progress(shared_database, campaign).done == 0
+    shared_database.write(lambda connection: change_kernel(connection, campaign))
+    for volunteer in volunteers:  # they are there still, and have the mended kernel
+        assert volunteer.socket.recv(5) == "u"
+        volunteer.receive_campaign()
+        assert volunteer.campaign["kernel_version"] == 2
+
+
+def _find_pause_reason(database: Database, campaign: int) -> str | None:
+    reason = sa.text("select pause_reason from schedule where campaign_id = :c")
+    return database.read(lambda connection: connection.execute(reason, {"c": campaign}).scalar_one())
 
 
 def test_a_client_that_does_not_answer_pings_is_ended_unless_it_computes(tmp_path: Path, database_url: str) -> None:

@@ -215,16 +215,17 @@ def test_while_the_campaign_still_generates_members_wait_and_then_get_what_came(
     assert list(world.holding[1].values()) == [0]
 
 
-def test_a_paused_campaign_ends_idle_members_at_once_and_others_after_their_answer() -> None:
+def test_a_paused_campaign_ends_classic_members_when_they_have_answered() -> None:
     world = World(2)
     world.join(1)
-    world.join(2, batched=True)
     world.look(intent=Intent.PAUSED)
-    assert world.ended == {2: CloseCode.NOT_RUNNING}
+    assert world.ended == {}
     world.answer(1)
     assert world.results == {(1, 0): ResultKind.VALUE}
-    assert world.ended[1] == CloseCode.NOT_RUNNING
+    assert world.ended == {1: CloseCode.NOT_RUNNING}
     assert world.holding[1] == {}
+    world.join(2)
+    assert world.ended == {1: CloseCode.NOT_RUNNING, 2: CloseCode.NOT_RUNNING}
 
 
 def test_a_deleted_campaign_sends_everybody_away_at_once() -> None:

@@ -25,6 +25,7 @@ from app.states import Generation, Intent
 
 NAME_MAX = 100
 DESCRIPTION_MAX = 4000
+BENEFICIARY_MAX = 200
 # Below a second a slow or busy device fails datasets that are right; beyond an hour a closed tab loses too much.
 DEADLINE_MIN_S = 1.0
 DEADLINE_MAX_S = 3600.0
@@ -48,15 +49,16 @@ class State(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class Upload:
-    """What an owner hands in. The three files are bytes as they came; name and description are text."""
+    """What an owner hands in. The three files are bytes as they came; the rest is text."""
 
     name: str
     kernel: bytes
     static_dataset: bytes
     dataset_gen: bytes
-    description: str = ""
+    description: str = ""  # what it computes
+    beneficiary: str = ""  # for whom
     autostart: bool = False
-    listed: bool = True
+    listed: bool = False
     sloppy: bool = False
     deadline_s: float | None = None  # what one dataset may take; None: the setting
 
@@ -108,14 +110,15 @@ def create_campaign(session: Session, owner: User, upload: Upload, settings: Set
     """Store a new campaign, whose datasets the background process will generate.
 
     Raises:
-        InvalidInput: a file is missing, too large or not UTF-8; names the field.
+        InvalidInput: a file is missing, too large or not UTF-8, or the campaign may not be listed; names the field.
     """
-    check_upload(upload, settings)
+    check_upload(upload, owner, settings)
     campaign = Campaign(
         owner=owner,
         date_added=now,
         name=upload.name.strip(),
         description=upload.description.strip(),
+        beneficiary=upload.beneficiary.strip(),
         autostart=upload.autostart,
         listed=upload.listed,
         sloppy=upload.sloppy,
@@ -134,20 +137,23 @@ def create_campaign(session: Session, owner: User, upload: Upload, settings: Set
     return campaign
 
 
-def check_upload(upload: Upload, settings: Settings) -> None:
+def check_upload(upload: Upload, owner: User, settings: Settings) -> None:
     """Raise InvalidInput for the first thing in an upload that cannot be accepted."""
-    problem = next(iter_problems(upload, settings), None)
+    problem = next(iter_problems(upload, owner, settings), None)
     if problem:
         raise problem
 
 
-def iter_problems(upload: Upload, settings: Settings) -> Iterator[InvalidInput]:
+def iter_problems(upload: Upload, owner: User, settings: Settings) -> Iterator[InvalidInput]:
     """Yield everything in an upload that cannot be accepted, at most one problem for each field."""
     if not upload.name.strip():
         yield InvalidInput("Give the campaign a name: volunteers see it.", "name")
     else:
         yield from _iter_text_problems("name", upload.name, NAME_MAX)
     yield from _iter_text_problems("description", upload.description, DESCRIPTION_MAX)
+    yield from _iter_text_problems("beneficiary", upload.beneficiary, BENEFICIARY_MAX)
+    if upload.listed:
+        yield from iter_listing_problems(upload.description, upload.beneficiary, owner)
     for title, field, limit_bytes, required in (
         ("kernel", "kernel", settings.kernel_max_bytes, True),
         ("static dataset", "static_dataset", settings.static_dataset_max_bytes, False),
@@ -162,6 +168,19 @@ def iter_problems(upload: Upload, settings: Settings) -> Iterator[InvalidInput]:
             f"The time limit is {upload.deadline_s:,g} seconds; it must be from {DEADLINE_MIN_S:g} to "
             f"{DEADLINE_MAX_S:,g}, or empty.",
             "deadline_s",
+        )
+
+
+def iter_listing_problems(description: str, beneficiary: str, owner: User) -> Iterator[InvalidInput]:
+    """Yield why a campaign may not be listed: volunteers who help anybody must learn what it computes and for whom."""
+    if not description.strip():
+        yield InvalidInput("Say what it computes: a listed campaign needs a description.", "description")
+    if not beneficiary.strip():
+        yield InvalidInput("Say for whom it computes: a listed campaign needs it.", "beneficiary")
+    if owner.email_verified_at is None:
+        yield InvalidInput(
+            "Only with a verified e-mail address can a campaign be listed. Verify yours, or leave this off for now.",
+            "listed",
         )
 
 

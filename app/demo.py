@@ -30,6 +30,7 @@ def make_demo(database: Database, settings: Settings) -> str:
         _write_private(path, password)
         with database.transaction() as connection, Session(bind=connection) as session:
             owner = accounts.create_account(session, account, _now())
+            owner.email_verified_at = _now()
             for example in examples.list_examples():
                 campaigns.create_campaign(session, owner, _upload(example), settings, _now())
             session.flush()
@@ -46,6 +47,8 @@ def _upload(example: examples.Example) -> campaigns.Upload:
     return campaigns.Upload(
         name=example.name,
         description=example.description,
+        beneficiary=example.beneficiary,
+        listed=True,
         kernel=example.kernel.encode(),
         static_dataset=example.static_dataset.encode(),
         dataset_gen=example.dataset_gen.encode(),

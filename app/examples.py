@@ -1,6 +1,7 @@
 """The complete campaigns in examples/, which the upload form can start from.
 
-An example is a folder: campaign.json (name, description, order), kernel.js, generator.js, static.txt or static.json.
+An example is a folder: campaign.json (name, description, beneficiary, order), kernel.js, generator.js, static.txt or
+static.json.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ class Example:
     order: int
     name: str
     description: str
+    beneficiary: str
     kernel: str
     static_dataset: str
     dataset_gen: str
@@ -53,6 +55,7 @@ def _read(folder: Path) -> Example:
         order=about["order"],
         name=about["name"],
         description=about.get("description", ""),
+        beneficiary=about.get("beneficiary", ""),
         kernel=(folder / "kernel.js").read_text("utf-8"),
         static_dataset=statics[0] if statics else "",
         dataset_gen=(folder / "generator.js").read_text("utf-8"),

@@ -97,13 +97,14 @@ class CampaignForm(Form):
 
     name = StringField("Name")
     description = TextAreaField("Description")
+    beneficiary = StringField("For whom")
     kernel = FileField("Kernel")
     kernel_text = TextAreaField("Kernel as text")
     static_dataset = FileField("Static dataset")
     static_dataset_text = TextAreaField("Static dataset as text")
     dataset_gen = FileField("Dataset generator")
     dataset_gen_text = TextAreaField("Dataset generator as text")
-    listed = Tick("List it for volunteers who help anybody", default=True)
+    listed = Tick("List it for volunteers who help anybody", default=False)
     autostart = Tick("Let pages that embed it start without a click", default=False)
     sloppy = Tick("Run the kernel in sloppy mode", default=False)
     deadline_s = StringField("Time limit for one dataset, in seconds")
@@ -122,6 +123,7 @@ class CampaignForm(Form):
         return Upload(
             name=self.name.data or "",
             description=self.description.data or "",
+            beneficiary=self.beneficiary.data or "",
             listed=self.listed.data,
             autostart=self.autostart.data,
             sloppy=self.sloppy.data,

@@ -32,7 +32,8 @@ READ_RUN = sa.text("select run from schedule where campaign_id = :id")
 def make_owner(database: Database, email: str = "owner@example.org") -> int:
     """Store an account and return its id."""
     with database.transaction() as connection, Session(bind=connection) as session:
-        user = User(first_name="Olive", last_name="Owner", email=email, date_added=dt.datetime.now(dt.UTC))
+        now = dt.datetime.now(dt.UTC)
+        user = User(first_name="Olive", last_name="Owner", email=email, email_verified_at=now, date_added=now)
         session.add(user)
         session.flush()
         return user.id
@@ -41,14 +42,15 @@ def make_owner(database: Database, email: str = "owner@example.org") -> int:
 def make_campaign(
     database: Database, datasets: Sequence[Any], *, owner_id: int | None = None, name: str = "A test", **options: Any
 ) -> int:
-    """Store a campaign whose datasets are generated already, and return its id."""
+    """Store a campaign whose datasets are generated already, listed unless told otherwise, and return its id."""
     owner_id = owner_id or make_owner(database, f"owner{secrets.token_hex(8)}@example.org")
+    said = {"description": "Doubles numbers", "beneficiary": "The tests", "listed": True}
     upload = campaigns.Upload(
         name=name,
         kernel=options.pop("kernel", KERNEL).encode(),
         static_dataset=options.pop("static_dataset", "{}").encode(),
         dataset_gen=b"({main: function () { return []; }})",
-        **options,
+        **{**said, **options},
     )
     settings = Settings(database_url="sqlite://")
     with database.transaction() as connection, Session(bind=connection) as session:

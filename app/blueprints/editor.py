@@ -18,12 +18,12 @@ blueprint = Blueprint("editor", __name__, url_prefix="/campaign")
 @security.takes_uploads
 def new() -> ResponseReturnValue:
     """Take a new campaign: a form from browsers, the same fields by PUT from programs."""
-    security.get_viewer()
+    viewer = security.get_viewer()
     form = forms.CampaignForm(data=_prefill())
     if form.is_submitted():
         upload = form.read_upload()
         refused = {field.name for field in form.wrong_fields()}
-        found = campaigns.iter_problems(upload, get_settings())
+        found = campaigns.iter_problems(upload, viewer, get_settings())
         form.add_problems(problem for problem in found if problem.field not in refused)
         if not form.errors:
             return redirect(url_for("campaigns.show", campaign_id=_store(upload)), 303)
@@ -38,6 +38,7 @@ def _prefill() -> dict[str, object]:
         return {
             "name": example.name,
             "description": example.description,
+            "beneficiary": example.beneficiary,
             "kernel_text": example.kernel,
             "static_dataset_text": example.static_dataset,
             "dataset_gen_text": example.dataset_gen,
@@ -51,6 +52,7 @@ def _copy_of(campaign: Campaign) -> dict[str, object]:
     return {
         "name": campaign.name,
         "description": campaign.description,
+        "beneficiary": campaign.beneficiary,
         "kernel_text": campaign.kernel.decode(),
         "static_dataset_text": campaign.static_dataset.decode(),
         "dataset_gen_text": campaign.dataset_gen.decode(),

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from app import examples
 from app.database import Database
-from app.models import Campaign, KernelError, Progress
+from app.models import Campaign, KernelError, Progress, User
 from app.settings import Settings
 from app.states import Generation, Intent
 from tests import cast
@@ -41,11 +41,11 @@ class TestUpload:
         assert response.status_code == 303
         campaign_id = int(response.location.removeprefix("/campaign/"))
         row = read(database, campaign_id, Campaign.name, Campaign.listed, Campaign.autostart, Campaign.static_dataset)
-        assert row == ("By program", True, False, b"{}")
+        assert row == ("By program", False, False, b"{}")
 
     def test_ticks_are_kept_and_cleared(self, alice: cast.Person, database: Database) -> None:
         cleared = make(alice, listed="off")
-        ticked = make(alice, listed=["off", "on"], autostart=["off", "on"], sloppy=["off", "on"])
+        ticked = make(alice, listed=["off", "on"], autostart=["off", "on"], sloppy=["off", "on"], beneficiary="All")
         columns = (Campaign.listed, Campaign.autostart, Campaign.sloppy)
         assert read(database, cleared, *columns) == (False, False, False)
         assert read(database, ticked, *columns) == (True, True, True)
@@ -58,6 +58,10 @@ class TestUpload:
             ({"name": "a\0b"}, "name", "null character"),
             ({"description": "x" * 4001}, "description", "limit is 4,000"),
             ({"description": "a\0b"}, "description", "null character"),
+            ({"beneficiary": "x" * 201}, "beneficiary", "limit is 200"),
+            ({"beneficiary": "a\0b"}, "beneficiary", "null character"),
+            ({"listed": "on", "beneficiary": "All", "description": " "}, "description", "Say what it computes"),
+            ({"listed": "on"}, "beneficiary", "Say for whom it computes"),
             ({"kernel_text": " \r\n"}, "kernel", "The kernel is missing"),
             ({"dataset_gen_text": ""}, "dataset_gen", "The dataset generator is missing"),
             ({"kernel": KERNEL}, "kernel", "came as plain text"),
@@ -91,6 +95,17 @@ class TestUpload:
         for name in {"name", "description", "kernel_text", "dataset_gen_text"} - set(fields):
             assert str(FORM[name]) in unescape(html)
         assert database.read(lambda c: c.scalar(sa.select(sa.func.count()).select_from(Campaign))) == 0
+
+    def test_an_unverified_address_can_do_everything_but_list_a_campaign(
+        self, alice: cast.Person, database: Database
+    ) -> None:
+        database.write(lambda connection: connection.execute(sa.update(User).values(email_verified_at=None)))
+        wanted = {**FORM, "beneficiary": "All", "listed": "on"}
+        refused = alice.post("/campaign/new", wanted)
+        assert refused.status_code == 422
+        assert "verified e-mail address" in error_of(refused, "listed")
+        assert database.read(lambda c: c.scalar(sa.select(sa.func.count()).select_from(Campaign))) == 0
+        assert alice.post("/campaign/new", {**wanted, "listed": "off"}).status_code == 303
 
     def test_all_errors_are_shown_at_once(self, alice: cast.Person) -> None:
         response = alice.post("/campaign/new", {"static_dataset": file(b"\xff", "data.txt")})
@@ -162,10 +177,11 @@ class TestUpload:
     def test_it_starts_from_a_campaign_of_ones_own_and_of_nobody_else(
         self, alice: cast.Person, bob: cast.Person
     ) -> None:
-        campaign_id = make(alice, kernel_text="({main: () => 'mine'})", listed="off")
+        campaign_id = make(alice, kernel_text="({main: () => 'mine'})", beneficiary="My neighbours")
         page = text(alice.get(f"/campaign/new?from={campaign_id}"))
         assert "({main: () => 'mine'})" in page
         assert "All of them" in page
+        assert "My neighbours" in page
         assert bob.get(f"/campaign/new?from={campaign_id}").status_code == 404
 
 

@@ -20,6 +20,8 @@ def count_campaigns(database: Database) -> int:
 def test_it_has_the_examples_and_its_password_works(database: Database, settings: Settings) -> None:
     line = demo.make_demo(database, settings)
     assert count_campaigns(database) == 3
+    listed = sa.text("select count(*) from campaign where listed and description <> '' and beneficiary <> ''")
+    assert database.read(lambda c: c.execute(listed).scalar_one()) == 3
     with Session(database.engine) as session:
         assert accounts.authenticate(session, demo.EMAIL, line.rsplit(" ", 1)[1]).first_name == "Demo"
     mode = stat.S_IMODE((Path(settings.instance_dir) / "demo_password").stat().st_mode)

@@ -85,7 +85,7 @@ def test_an_example_is_a_complete_folder(name: str) -> None:
     files = {path.name for path in (EXAMPLES / name).iterdir()}
     assert files == {"kernel.js", "static.json", "generator.js", "README.md", "campaign.json"}
     campaign = json.loads(read(name, "campaign.json"))
-    assert set(campaign) == {"name", "description", "order"}
+    assert set(campaign) == {"name", "description", "beneficiary", "order"}
     assert all(campaign.values())
 
 

@@ -1,0 +1,44 @@
+"""The ways to a campaign: an owner's own, and what anyone may see of it.
+
+A campaign is reached through `get_campaign` alone, so that a stranger's request ends in NotFound.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, joinedload
+
+from app.errors import NotFound
+from app.models import Campaign, User
+from app.settings import Settings
+
+ID_MAX = 2**31 - 1  # a number beyond it in an address is no id; the databases would refuse to compare with it
+NO_CAMPAIGN = "There is no such campaign, or it is not yours."
+
+
+def get_campaign(session: Session, owner: User, campaign_id: int) -> Campaign:
+    """Return the owner's campaign with its schedule. The access loader of this table.
+
+    Raises:
+        NotFound: there is none, it was deleted, or it is somebody else's.
+    """
+    if campaign_id > ID_MAX:
+        raise NotFound(NO_CAMPAIGN)
+    query = sa.select(Campaign).options(joinedload(Campaign.schedule)).where(Campaign.id == campaign_id)
+    campaign = session.scalars(query.where(Campaign.user_id == owner.id, ~Campaign.deleted)).one_or_none()
+    if campaign is None:
+        raise NotFound(NO_CAMPAIGN)
+    return campaign
+
+
+def find_served(session: Session, campaign_id: int) -> Campaign | None:
+    """Return the campaign that an embed page may show to anyone, or None."""
+    if campaign_id > ID_MAX:
+        return None
+    query = sa.select(Campaign).options(joinedload(Campaign.owner)).where(Campaign.id == campaign_id, ~Campaign.deleted)
+    return session.scalars(query).one_or_none()
+
+
+def get_deadline_ms(campaign: Campaign, settings: Settings) -> int:
+    """Return how many milliseconds one dataset of a campaign may take."""
+    return campaign.deadline_ms or int(settings.dataset_deadline_s * 1000)

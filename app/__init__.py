@@ -29,7 +29,7 @@ def create_app(surface: Surface, settings: Settings | None = None) -> Flask:
     # Imported here, so that the background process and the command line do not load Flask.
     from flask import Flask
 
-    from app import extensions, secrets_file, security
+    from app import assets, extensions, secrets_file, security
     from app.settings import Settings
 
     settings = settings or Settings.from_environ()
@@ -40,6 +40,7 @@ def create_app(surface: Surface, settings: Settings | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = _largest_upload_bytes(settings)
     extensions.init_database(app, settings)
     security.init_app(app, surface)
+    assets.init_app(app)
     _register_blueprints(app, surface)
     return app
 

@@ -94,8 +94,9 @@ def _init_site(app: Flask, settings: Settings) -> None:
     csrf.init_app(app)
     login_manager.session_protection = None  # the row is what protects a sign-in
     login_manager.request_loader(_load_signed_in)
-    # Its context processor would ask the database on every page, on those that say that the database fails too.
-    login_manager.init_app(app, add_context_processor=False)
+    # Not its init_app: that asks the database on every page, on those that say that the database fails too, and reads
+    # the session for every file, for a cookie that we do not use: no cache would share files between visitors.
+    app.login_manager = login_manager  # type: ignore[attr-defined]
     app.after_request(_harden_site)
     app.add_template_global(csp_nonce)
     app.add_template_global(find_viewer)

@@ -32,7 +32,7 @@ FLOORS = [
         "downloads",
         "trials",
     },
-    {"extensions", "security", "forms", "hub", "outbox", "handshake", "websocket", "background", "mailbox"},
+    {"assets", "extensions", "security", "forms", "hub", "outbox", "handshake", "websocket", "background", "mailbox"},
     {"blueprints"},
     {"__init__", "__main__", "wsgi", "cli", "serving", "start"},
 ]

@@ -63,8 +63,8 @@ def _find_token(visitor: FlaskClient) -> str:
 
 
 def _say(response: TestResponse) -> str:
-    """Return what a page says, less its CSRF token, which carries the second in which it was made."""
-    return re.sub(r'name="csrf_token" value="[^"]*"', "", response.get_data(as_text=True))
+    """Return what a page says, less its nonce and its CSRF token, which carries the second in which it was made."""
+    return re.sub(r'name="csrf_token" value="[^"]*"|nonce="[^"]*"', "", response.get_data(as_text=True))
 
 
 def iter_rules(app: Flask) -> Iterator[Rule]:

@@ -32,7 +32,7 @@ SETTLE_S = 0.1
 
 # What the harness itself asks of our processes, and nothing else: whatever they are asked beyond that is a leak.
 OUR_REQUESTS = re.compile(
-    r"GET (/embed/\d+\?autostart=1|/static/dist/embed\.js|/static/css/embed\.css|/inner|/ws|/healthz)"
+    r"GET (/embed/\d+\?autostart=1|/static/(dist/embed\.js|css/embed\.css)(\?v=[0-9a-f]{12})?|/inner|/ws|/healthz)"
 )
 
 

@@ -1,0 +1,75 @@
+"""Every page of the site, and who looks at it. A page that is in neither list fails test_table.py."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from tests.browser.pages.town import NEWCOMER, OWNER, VISITOR
+
+KILOBYTE = 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """One page as one person sees it.
+
+    path: with the town's places filled in; "embed:" begins one at the compute origin.
+    action: a CSS selector of what the page is for; the keyboard must reach it. "": there is nothing to do on it.
+    budget_bytes: all that the page loads, gzipped.
+    """
+
+    name: str
+    path: str
+    who: str = VISITOR
+    action: str = ""
+    status: int = 200
+    budget_bytes: int = 100 * KILOBYTE
+
+
+EDITOR_BYTES = 250 * KILOBYTE
+LOOKS = [
+    Look("home", "/", action="main a.button.primary"),
+    Look("home-signed-in", "/", OWNER, "main a.button.primary"),
+    Look("how-it-works", "/how_it_works", action=".site-header a"),
+    Look("sign-up", "/signup", action="main button:not([hidden])"),
+    Look("sign-in", "/signin", action="main button"),
+    Look("contribute", "/contribute/{running}", action="iframe.embed"),
+    Look("contribute-any", "/contribute/any", action="iframe.embed"),
+    Look("campaigns", "/campaign/all", OWNER, "main a[href='/campaign/new']"),
+    Look("campaigns-empty", "/campaign/all", NEWCOMER, "main a[href^='/campaign/new']"),
+    Look("new-campaign", "/campaign/new", OWNER, "form.campaign-form button.primary", budget_bytes=EDITOR_BYTES),
+    Look("new-from-example", "/campaign/new?example=primes", NEWCOMER, "form.campaign-form button.primary",
+         budget_bytes=EDITOR_BYTES),
+    Look("campaign-running", "/campaign/{running}", OWNER, "#live button"),
+    Look("campaign-finished", "/campaign/{finished}", OWNER, "#to-results"),
+    Look("campaign-failed", "/campaign/{failed}", OWNER, "main a"),
+    Look("campaign-paused", "/campaign/{paused}", OWNER, "#live button"),
+    Look("campaign-reset", "/campaign/{finished}/datasets/reset", OWNER, "main button.danger"),
+    Look("campaign-delete", "/campaign/{finished}/delete", OWNER, "main button.danger"),
+    Look("execute", "/campaign/{finished}/execute", OWNER, "main button"),
+    Look("results", "/campaign/{finished}/results", OWNER, "main a[href*='/results/']"),
+    Look("results-empty", "/campaign/{paused}/results", OWNER, "main a"),
+    Look("result", "/campaign/{finished}/results/0", OWNER, "main a"),
+    Look("result-failed", "/campaign/{finished}/results/7", OWNER, "main a"),
+    Look("failed-datasets", "/campaign/{finished}/failed", OWNER, "main button"),
+    Look("not-found", "/no/such/page", action="main a", status=404),
+    Look("someone-elses", "/campaign/{finished}", NEWCOMER, "main a", status=404),
+    Look("embed", "embed:/embed/{running}", action="button"),
+    Look("embed-any", "embed:/embed/any", action="button"),
+    Look("embed-gone", "embed:/embed/{deleted}", action="a", status=404),
+]  # fmt: skip
+
+# GET endpoints that show no page, and why.
+NOT_PAGES = {
+    "static": "files",
+    "health.show_health": "for load balancers, JSON",
+    "users.make_challenge": "for the captcha's script, JSON",
+    "campaigns.show_status": "for the campaign page's script, JSON",
+    "execute.show_task": "for the harness, JSON",
+    "execute.show_dataset": "for the harness, JSON",
+    "results.download_msgpack": "a download",
+    "results.download_json_lines": "a download",
+    "results.download_csv": "a download",
+    "embed.show_inner": "the sandboxed frame: seen within the pages that hold it",
+    "serve": "the volunteers' socket",
+}

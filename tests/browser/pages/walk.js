@@ -1,0 +1,61 @@
+// What the walk over all pages asks in each of them. axe is there already.
+
+globalThis.walk = {
+  /** @type {{what: string, visible: boolean, seen: boolean, main: boolean}[]} where the Tab key stopped */
+  stops: [],
+
+  /** Frames have rows of their own in the table. @param {string[]} tags @returns {Promise<string[]>} */
+  async runAxe(tags) {
+    const options = { runOnly: { type: 'tag', values: tags }, resultTypes: ['violations'], iframes: false };
+    const { violations } = await axe.run(document, options);
+    return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target} ${node.failureSummary}`));
+  },
+
+  /** Write down every stop from now on. @param {string} action @returns {number} how many stops there may be */
+  noteFocus(action) {
+    const wanted = action ? [...document.querySelectorAll(action)] : [];
+    const frames = [...document.querySelectorAll('iframe')];
+    const note = (target) => this.stops.push(this.describeStop(target, wanted));
+    document.addEventListener('focusin', ({ target }) => note(target));
+    // A frame of another origin takes the focus without a word; its own page is looked at by itself.
+    addEventListener('blur', () => frames.includes(document.activeElement) && note(document.activeElement));
+    const tabbable = 'a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex="0"]';
+    const shown = [...document.querySelectorAll(tabbable)].filter((e) => !e.disabled && e.checkVisibility());
+    return shown.length + 8 * frames.length;
+  },
+
+  describeStop(target, wanted) {
+    const { outlineStyle, outlineWidth } = getComputedStyle(target);
+    const { top, bottom, width } = target.getBoundingClientRect();
+    return {
+      what: target.outerHTML.slice(0, 120),
+      visible: target.tagName === 'IFRAME' || (outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2),
+      seen: bottom > 0 && top < innerHeight && width > 0,
+      main: wanted.includes(target),
+    };
+  },
+
+  /** @returns {string[]} elements that would move */
+  listMoving() {
+    const lasts = (text) => text.split(',').some((part) => parseFloat(part) > 0.01);
+    const moves = ({ transitionDuration, animationName, animationDuration, scrollBehavior }) =>
+      lasts(transitionDuration) || (animationName !== 'none' && lasts(animationDuration)) || scrollBehavior === 'smooth';
+    const parts = ['', '::before', '::after'];
+    return [...document.querySelectorAll('*')].filter((e) => parts.some((part) => moves(getComputedStyle(e, part))))
+      .map((e) => e.outerHTML.slice(0, 120));
+  },
+
+  /** @returns {string[]} elements that stick out to the right of a page that scrolls sideways */
+  listWide() {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    if (scrollWidth <= clientWidth) return [];
+    const right = (element) => Math.round(element.getBoundingClientRect().right);
+    return [...document.querySelectorAll('body *')].filter((e) => right(e) > clientWidth + 1).slice(0, 8)
+      .map((e) => `${e.tagName}.${e.className} ${right(e)}`);
+  },
+
+  /** Wait until a change of size or theme is laid out. @returns {Promise<void>} */
+  awaitLayout() {
+    return new Promise((shown) => { requestAnimationFrame(() => setTimeout(shown)); });
+  },
+};

@@ -1,0 +1,114 @@
+"""Opening one page of the table and writing down all that the tests ask about it, in one go: pages load slowly."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response
+
+from tests.browser.pages.table import Look
+from tests.browser.pages.town import Town
+from tests.processes import ROOT
+
+WIDE, SMALL = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+AXE = (ROOT / "node_modules/axe-core/axe.min.js").read_text()
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+TOOLS = (Path(__file__).parent / "walk.js").read_text()
+NOTE_VIOLATIONS = """
+  globalThis.violations = [];
+  addEventListener('securitypolicyviolation', (e) => violations.push(`${e.violatedDirective} ${e.blockedURI}`));
+"""
+WEIGHED = {"document", "stylesheet", "script", "image", "font"}
+MOST_STOPS = 60
+# What the validator's presets hold beside the standard, and why we do without.
+MATTERS_OF_TASTE = {
+    "no-trailing-whitespace": "off",  # templates are laid out for those who read them
+    "doctype-style": "off",  # its case means nothing
+    "long-title": "off",  # campaigns' names are their owners'
+    "no-implicit-button-type": "off",  # the default, which sends the form, is what a button without a type means
+    "prefer-native-element": ["error", {"exclude": ["region"]}],  # a <pre> that scrolls has no native element
+}
+
+
+@dataclasses.dataclass
+class Visit:
+    """What came of opening a page."""
+
+    look: Look
+    status: int = 0
+    html: str = ""
+    complaints: list[str] = dataclasses.field(default_factory=list)  # console, exceptions, policy
+    addresses: list[str] = dataclasses.field(default_factory=list)
+    weights: dict[str, int] = dataclasses.field(default_factory=dict)  # gzipped bytes by address
+    axe: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    stops: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    moving: list[str] = dataclasses.field(default_factory=list)
+    too_wide: list[str] = dataclasses.field(default_factory=list)
+
+
+def open_page(context: BrowserContext, town: Town, look: Look) -> tuple[Page, Visit, list[Response]]:
+    """Open a page and note what the browser says meanwhile."""
+    page, visit, responses = context.new_page(), Visit(look), []
+    page.add_init_script(NOTE_VIOLATIONS)
+    page.on("console", lambda message: _note(visit, message))
+    page.on("pageerror", lambda error: visit.complaints.append(f"threw {error}"))
+    page.on("request", lambda request: visit.addresses.append(request.url))
+    page.on("response", lambda response: responses.append(response))
+    answer = page.goto(town.url(look.path))
+    assert answer is not None
+    visit.status, visit.html = answer.status, answer.text()
+    return page, visit, responses
+
+
+def _note(visit: Visit, message: ConsoleMessage) -> None:
+    # Chromium says of a page that it is a 404 itself; the address tells that apart from a missing script.
+    is_own_status = "Failed to load resource" in message.text and message.location["url"] == visit.addresses[0]
+    if message.type in ("error", "warning") and not is_own_status:
+        visit.complaints.append(f"{message.type}: {message.text}")
+
+
+def visit_page(context: BrowserContext, town: Town, look: Look) -> Visit:
+    """Open a page, and look at it light and wide, then dark and narrow."""
+    page, visit, responses = open_page(context, town, look)
+    page.evaluate(AXE)
+    page.evaluate(TOOLS)
+    visit.axe["light, 1280 px"] = page.evaluate("(tags) => walk.runAxe(tags)", TAGS)
+    visit.moving = page.evaluate("walk.listMoving()")
+    visit.stops = _tab_through(page, look)
+    page.set_viewport_size(SMALL)  # type: ignore[arg-type]
+    page.emulate_media(color_scheme="dark")
+    page.evaluate("walk.awaitLayout()")
+    visit.axe["dark, 390 px"] = page.evaluate("(tags) => walk.runAxe(tags)", TAGS)
+    visit.too_wide = page.evaluate("walk.listWide()")
+    visit.complaints += page.evaluate("globalThis.violations")
+    weighed = [r for r in responses if r.request.resource_type in WEIGHED and r.url.startswith("http")]
+    visit.weights = {response.url: _weigh(context, response) for response in weighed}
+    page.close()
+    return visit
+
+
+def _weigh(context: BrowserContext, response: Response) -> int:
+    # What a worker loads is not the page's to read, so that files are asked for anew.
+    is_page = response.request.resource_type == "document"
+    body = response.body() if is_page else context.request.get(response.url).body()
+    return len(gzip.compress(body, 6, mtime=0))
+
+
+def _tab_through(page: Page, look: Look) -> list[dict[str, Any]]:
+    count = page.evaluate("(action) => walk.noteFocus(action)", look.action)
+    for _ in range(min(count + 2, MOST_STOPS)):
+        page.keyboard.press("Tab")
+    return list(page.evaluate("walk.stops"))
+
+
+def save_html(folder: Path, visits: list[Visit]) -> None:
+    """Write each page's HTML as it was served, and the validator's configuration beside it."""
+    presets = ["html-validate:recommended", "html-validate:standard"]
+    config = {"root": True, "extends": presets, "rules": MATTERS_OF_TASTE}
+    (folder / ".htmlvalidate.json").write_text(json.dumps(config))
+    for visit in visits:
+        (folder / f"{visit.look.name}.html").write_text(visit.html)

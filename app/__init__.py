@@ -29,7 +29,7 @@ def create_app(surface: Surface, settings: Settings | None = None) -> Flask:
     # Imported here, so that the background process and the command line do not load Flask.
     from flask import Flask
 
-    from app import assets, extensions, secrets_file, security
+    from app import assets, extensions, proxies, secrets_file, security
     from app.settings import Settings
 
     settings = settings or Settings.from_environ()
@@ -38,6 +38,7 @@ def create_app(surface: Surface, settings: Settings | None = None) -> Flask:
     app.extensions["settings"] = settings
     app.secret_key = secrets_file.get_secret_key(settings)
     app.config["MAX_CONTENT_LENGTH"] = _largest_upload_bytes(settings)
+    app.wsgi_app = proxies.BehindProxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
     extensions.init_database(app, settings)
     security.init_app(app, surface)
     assets.init_app(app)
@@ -59,9 +60,9 @@ def _register_blueprints(app: Flask, surface: Surface) -> None:
 
     app.register_blueprint(health.blueprint)
     if surface == "web":
-        from app.blueprints import campaigns, editor, execute, failures, pages, results, users
+        from app.blueprints import account, campaigns, editor, execute, failures, pages, results, users
 
-        for module in (pages, users, editor, campaigns, execute, failures, results):
+        for module in (pages, users, account, editor, campaigns, execute, failures, results):
             app.register_blueprint(module.blueprint)
     else:
         from app.blueprints import embed, socket

@@ -9,31 +9,28 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import functools
 import hashlib
 import secrets
 import unicodedata
+from collections.abc import Callable
 
 import email_validator
 import sqlalchemy as sa
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.orm import Session, joinedload
 
-from app.errors import InvalidInput
+from app import passwords
+from app.errors import InvalidInput, NotFound
 from app.models import User, UserSession
 
 NAME_MAX = 100
-PASSWORD_MIN = 8
-PASSWORD_MAX = 256
 TOKEN_BYTES = 32
 AGENT_MAX = 300
 ADDRESS_MAX = 64
+CONFIRMED_FOR = dt.timedelta(minutes=10)
+ID_MAX = 2**31 - 1  # a number beyond it in an address is no id
 # A page view within this time of the last one writes nothing.
 STALE_AFTER = dt.timedelta(minutes=5)
 WRONG = "The e-mail address or the password is wrong."
-
-_hasher = PasswordHasher()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +40,7 @@ class NewAccount:
     first_name: str
     last_name: str
     email: str
-    password_hash: str
+    password_hash: str | None  # None: signs in with a provider only
 
 
 # Input
@@ -56,13 +53,18 @@ def find_problems(first_name: str, last_name: str, email: str, password: str) ->
         (check_name, (first_name, "first_name")),
         (check_name, (last_name, "last_name")),
         (normalise_email, (email,)),
-        (check_password_rules, (password,)),
+        (passwords.check_rules, (password, *own_words(first_name, last_name, email))),
     ):
         try:
             check(*arguments)
         except InvalidInput as problem:
             problems.append(problem)
     return problems
+
+
+def own_words(first_name: str, last_name: str, email: str) -> tuple[str, ...]:
+    """Return what somebody's password must not be, because it is known of them."""
+    return email, email.partition("@")[0], first_name, last_name, f"{first_name} {last_name}"
 
 
 def check_name(name: str, field: str) -> str:
@@ -101,45 +103,6 @@ def _lower_first(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:]
 
 
-def check_password_rules(password: str) -> None:
-    """Raise InvalidInput for a password that is too short or too long."""
-    if len(password) < PASSWORD_MIN:
-        raise InvalidInput(f"Choose a password of at least {PASSWORD_MIN} characters.", "password")
-    if len(password) > PASSWORD_MAX:
-        raise InvalidInput(f"The password has {len(password)} characters; the limit is {PASSWORD_MAX}.", "password")
-
-
-# Passwords
-
-
-def hash_password(password: str) -> str:
-    """Return the argon2id hash of a password, with its parameters and salt."""
-    return _hasher.hash(_normalise_password(password))
-
-
-@functools.cache
-def make_dummy_hash() -> str:
-    """Return a hash of nothing that anybody knows, compared with when there is no such account.
-
-    The answer then takes as long as for one that exists. Call it once when the site starts, so that the first unknown
-    address does not take longer.
-    """
-    return _hasher.hash(secrets.token_hex(16))
-
-
-def _normalise_password(password: str) -> str:
-    # Keyboards disagree on how to write é: the same password must be the same on all of them.
-    return unicodedata.normalize("NFKC", password)
-
-
-def _matches(stored_hash: str | None, password: str) -> bool:
-    try:
-        _hasher.verify(stored_hash or make_dummy_hash(), _normalise_password(password))
-    except (VerificationError, InvalidHashError):
-        return False
-    return stored_hash is not None
-
-
 # Accounts
 
 
@@ -156,7 +119,7 @@ def prepare_account(first_name: str, last_name: str, email: str, password: str) 
         check_name(first_name, "first_name"),
         check_name(last_name, "last_name"),
         normalise_email(email),
-        hash_password(password),
+        passwords.hash_password(password),
     )
 
 
@@ -182,33 +145,36 @@ def create_account(session: Session, account: NewAccount, now: dt.datetime) -> U
     return user
 
 
-def authenticate(session: Session, email: str, password: str) -> User:
+def authenticate(
+    session: Session, email: str, password: str, compare: Callable[[str | None, str], bool] = passwords.matches
+) -> User:
     """Return the account that an address and a password belong to.
 
-    The work and the answer are the same whether the address is unknown, malformed, or has another password.
+    The work and the answer are the same whether the address is unknown, malformed, has another password, or an account
+    that a provider opens and no password does.
+
+    Args:
+        session: may be rolled back by `compare`.
+        email: as it was typed.
+        password: as it was typed.
+        compare: `passwords.matches`, or something that calls it where it holds nobody up.
 
     Raises:
         InvalidInput: they do not belong together; names no field.
     """
-    user = _find_user(session, email)
-    if not _matches(user.password if user else None, password) or user is None:
+    user = find_user(session, email)
+    if not compare(user.password if user else None, password) or user is None:
         raise InvalidInput(WRONG)
     return user
 
 
-def _find_user(session: Session, email: str) -> User | None:
+def find_user(session: Session, email: str) -> User | None:
+    """Return the account of an address as it was typed, or None."""
     try:
         address = normalise_email(email)
     except InvalidInput:
         return None
     return session.scalars(sa.select(User).where(User.email == address)).one_or_none()
-
-
-def find_new_hash(user: User, password: str) -> str | None:
-    """Return a hash to store when the stored one was made with parameters that are no longer in use, else None."""
-    if user.password and _hasher.check_needs_rehash(user.password):
-        return hash_password(password)
-    return None
 
 
 # Sign-ins
@@ -224,11 +190,11 @@ class Browser:
 
 def open_session(session: Session, user: User, browser: Browser, now: dt.datetime, days: int) -> str:
     """Store a new sign-in and return its token, which is kept nowhere else."""
-    token = secrets.token_urlsafe(TOKEN_BYTES)
+    token, token_hash = make_token()
     session.add(
         UserSession(
             user=user,
-            token_hash=_hash_token(token),
+            token_hash=token_hash,
             created_at=now,
             last_seen_at=now,
             expires_at=now + dt.timedelta(days=days),
@@ -243,7 +209,7 @@ def open_session(session: Session, user: User, browser: Browser, now: dt.datetim
 def find_session(session: Session, token: str, now: dt.datetime) -> UserSession | None:
     """Return the sign-in of a token with its user, or None when it was revoked or has ended."""
     query = sa.select(UserSession).options(joinedload(UserSession.user))
-    query = query.where(UserSession.token_hash == _hash_token(token), UserSession.expires_at > now)
+    query = query.where(UserSession.token_hash == hash_token(token), UserSession.expires_at > now)
     return session.scalars(query).one_or_none()
 
 
@@ -254,12 +220,12 @@ def is_stale(row: UserSession, now: dt.datetime) -> bool:
 
 def touch_session(session: Session, token: str, now: dt.datetime) -> None:
     """Note that a sign-in was used."""
-    session.execute(sa.update(UserSession).where(UserSession.token_hash == _hash_token(token)).values(last_seen_at=now))
+    session.execute(sa.update(UserSession).where(UserSession.token_hash == hash_token(token)).values(last_seen_at=now))
 
 
 def close_session(session: Session, token: str) -> None:
     """Revoke a sign-in: its token opens nothing from now on. Unknown tokens are fine."""
-    session.execute(sa.delete(UserSession).where(UserSession.token_hash == _hash_token(token)))
+    session.execute(sa.delete(UserSession).where(UserSession.token_hash == hash_token(token)))
 
 
 def purge_sessions(session: Session, now: dt.datetime) -> None:
@@ -267,5 +233,39 @@ def purge_sessions(session: Session, now: dt.datetime) -> None:
     session.execute(sa.delete(UserSession).where(UserSession.expires_at <= now))
 
 
-def _hash_token(token: str) -> str:
+def close_all_sessions(session: Session, user_id: int) -> None:
+    """Revoke every sign-in of an account."""
+    session.execute(sa.delete(UserSession).where(UserSession.user_id == user_id))
+
+
+def list_sessions(session: Session, user: User, now: dt.datetime) -> list[UserSession]:
+    """Return an account's sign-ins that are good still, the one last used first."""
+    query = sa.select(UserSession).where(UserSession.user_id == user.id, UserSession.expires_at > now)
+    return list(session.scalars(query.order_by(UserSession.last_seen_at.desc(), UserSession.id.desc())))
+
+
+def end_session(session: Session, user: User, session_id: int) -> None:
+    """Revoke one of an account's sign-ins by its number.
+
+    Raises:
+        NotFound: there is none, it has ended, or it is somebody else's.
+    """
+    delete = sa.delete(UserSession).where(UserSession.id == session_id, UserSession.user_id == user.id)
+    if session_id > ID_MAX or session.execute(delete.returning(UserSession.id)).first() is None:
+        raise NotFound("There is no such sign-in, or it has ended already.")
+
+
+def is_confirmed(row: UserSession, now: dt.datetime) -> bool:
+    """Say whether whoever signed in has shown anew, a moment ago, who they are."""
+    return row.confirmed_at is not None and now - row.confirmed_at <= CONFIRMED_FOR
+
+
+def make_token() -> tuple[str, str]:
+    """Return a new random token (256 bits), and its hash, which alone is stored."""
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    return token, hash_token(token)
+
+
+def hash_token(token: str) -> str:
+    """Return a token as it is stored and looked up."""
     return hashlib.sha256(token.encode()).hexdigest()

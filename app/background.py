@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import worker_sandbox
-from app import accounts, ledger, previews
+from app import accounts, ledger, mail, previews, throttling
 from app.database import UNAVAILABLE, Database
 from app.generators import ROWS_PER_STEP, ClaimLost, Generators, Stopped, Task
 from app.pulse import Pulse
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 KIND = "background"
 POLL_S = 0.2
 PREVIEW_POLL_S = 0.1
+MAIL_POLL_S = 1.0
 RETRY_S = 1.0
 SWEEP_S = 30.0
 
@@ -60,7 +61,10 @@ class Background:
         loops.append((self._preview_next, PREVIEW_POLL_S))
         loops += [(self._beat, self._settings.heartbeat_s), (self._sweep, SWEEP_S)]
         threads = [threading.Thread(target=self._repeat, args=loop) for loop in loops]
-        for thread in threads:
+        # A daemon, for which nobody waits: a mail server may take a minute to answer. What it was sending is sent by
+        # another process, or after the next start.
+        mailer = threading.Thread(target=self._repeat, args=(self._send_next_mail, MAIL_POLL_S), daemon=True)
+        for thread in (*threads, mailer):
             thread.start()
         for thread in threads:
             thread.join()
@@ -114,6 +118,9 @@ class Background:
     def _preview_next(self) -> bool:
         return previews.serve_next(self._database, self._generators.limits(), _now)
 
+    def _send_next_mail(self) -> bool:
+        return mail.send_next(self._database, self._settings, _now)
+
     def _release(self, task: Task) -> None:
         while not self._stopping.wait(RETRY_S):
             try:
@@ -126,7 +133,7 @@ class Background:
 
     def _sweep(self) -> bool:
         """Take away what nobody needs any more; True when there may be more of it."""
-        self._database.write(_purge_sessions)
+        self._database.write(_purge_accounts)
         self._database.write(self._sweep_previews)
         self._generators.sweep(self._pulse.process)
         return self._database.write(lambda connection: ledger.forget_old_results(connection, ROWS_PER_STEP)) > 0
@@ -140,7 +147,8 @@ def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def _purge_sessions(connection: sa.Connection) -> None:
+def _purge_accounts(connection: sa.Connection) -> None:
     with Session(bind=connection) as session:
         accounts.purge_sessions(session, _now())
+        throttling.purge(session, _now())
         session.flush()

@@ -96,6 +96,10 @@ class TooManyRequests(ManyhandsError):
     http_status = 429
     kind = "too-many-requests"
 
+    def __init__(self, message: str = "", retry_after_s: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
 
 class Conflict(ManyhandsError):
     """This is not possible in the present state."""

@@ -84,6 +84,38 @@ class SignInForm(Form):
     next = HiddenField()
 
 
+class SendResetForm(Form):
+    """Asks for a mail with a link to choose a new password."""
+
+    email = EmailField("E-mail address")
+
+
+class ResetPasswordForm(Form):
+    """Chooses a new password by such a link."""
+
+    password = PasswordField("New password")
+
+
+class NameForm(Form):
+    """Renames somebody."""
+
+    first_name = StringField("First name")
+    last_name = StringField("Last name")
+
+
+class ChangePasswordForm(Form):
+    """Takes a new password from somebody signed in."""
+
+    current_password = PasswordField("Current password")
+    password = PasswordField("New password")
+
+
+class ConfirmForm(Form):
+    """Asks somebody signed in for the password again."""
+
+    current_password = PasswordField("Your password")
+
+
 class Tick(BooleanField):  # type: ignore[misc]
     """A checkbox with a hidden "off" before it: a request that leaves it out altogether gets the default."""
 

@@ -166,6 +166,11 @@ def forget_old(connection: sa.Connection, ttl_s: float, now: dt.datetime) -> Non
     connection.execute(sa.delete(Preview).where(Preview.asked_at < now - dt.timedelta(seconds=ttl_s)))
 
 
+def forget_all_of(session: Session, owner: User) -> None:
+    """Take away what somebody had previewed."""
+    session.execute(sa.delete(Preview).where(Preview.user_id == owner.id))
+
+
 def run(job: Job, limits: worker_sandbox.Limits) -> Answer:
     """Run a generator, and sum up what it makes (V1)."""
     try:

@@ -25,7 +25,7 @@ from werkzeug.wrappers import Request
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from app import accounts
-from app.errors import DatabaseBusy, ManyhandsError, NotSignedIn, make_problem
+from app.errors import DatabaseBusy, ManyhandsError, NotSignedIn, TooManyRequests, make_problem
 from app.extensions import csrf, db, get_settings, login_manager, writing
 from app.models import User, UserSession
 from app.settings import MEGABYTE, Settings
@@ -195,6 +195,13 @@ def get_viewer() -> User:
     return viewer
 
 
+def get_sign_in() -> UserSession:
+    """Return the sign-in that this request came with; raises NotSignedIn."""
+    get_viewer()
+    row: UserSession = current_user.row
+    return row
+
+
 def get_token() -> str | None:
     """Return the token of this browser's sign-in, whether it is still good or not."""
     return session.get(TOKEN)
@@ -275,6 +282,8 @@ def _answer_error(error: ManyhandsError) -> ResponseReturnValue:
         response.headers["WWW-Authenticate"] = 'Session realm="Manyhands"'
     if isinstance(error, DatabaseBusy):
         response.headers["Retry-After"] = "1"
+    if isinstance(error, TooManyRequests) and error.retry_after_s is not None:
+        response.headers["Retry-After"] = str(error.retry_after_s)
     return response
 
 

@@ -36,7 +36,7 @@ def when_ready(server: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Make ready what requests wait for; in the socket process, the hub lives from here until the worker is to end."""
     if surface == "web":
-        from app.accounts import make_dummy_hash
+        from app.passwords import make_dummy_hash
 
         make_dummy_hash()
     else:

@@ -94,7 +94,28 @@ class Settings:
     captcha_cost: int = setting(2_000_000, "The most hashes that a browser makes to sign up.")
     session_days: int = setting(30, "Days after which a sign-in ends.")
 
+    throttle_window_s: float = setting(900.0, "Seconds over which tries are counted against the limits below.")
+    signin_failures_per_address: int = setting(30, "Failed sign-ins from one address in that time; 0: no limit.")
+    signin_failures_per_account: int = setting(
+        10,
+        "Wrong passwords for one account from all browsers new to it, and from each known one; 0: no limit.",
+    )
+    signups_per_address: int = setting(10, "Sign-ups from one address in that time; 0: no limit.")
+    challenges_per_address: int = setting(100, "Proofs of work handed out to one address in that time; 0: no limit.")
+    mails_per_address: int = setting(10, "Mails that one address may ask for in that time; 0: no limit.")
+    mails_per_recipient: int = setting(3, "Mails that anybody may ask for to one recipient in that time; 0: no limit.")
+
     # Mail.
+    smtp_host: str = setting("", "Mail server that takes our mails. Empty: the development mail process.")
+    smtp_port: int = setting(0, "Its port. 0: 465 with tls, otherwise 587; the development mail process' own.")
+    smtp_username: str = setting("", "Name to sign in with at the mail server. Empty: without.")
+    smtp_password: str = setting("", "Password to sign in with at the mail server.", secret=True)
+    smtp_tls: str = setting(
+        "starttls",
+        "starttls, tls (from the first byte on) or off; always off towards the development mail process.",
+        parse=one_of("starttls", "tls", "off"),
+    )
+    mail_from: str = setting("", "Sender of our mails. Empty: Manyhands <no-reply@HOST of SITE_URL>.")
 
     # Signing in with a provider.
 
@@ -199,7 +220,7 @@ def describe(settings: Settings) -> list[tuple[str, str, str]]:
 
 def _shown(field: dataclasses.Field[Any], value: Any) -> str:
     if field.metadata["secret"]:
-        return "(set)" if value else "(made in the instance folder)"
+        return "(set)" if value else "(not set)"
     return ("on" if value else "off") if isinstance(value, bool) else str(value)
 
 

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app import accounts, extensions, security
+from app import accounts, extensions, passwords, security
 
 PASSWORD = "correct horse battery"
 
@@ -43,7 +43,7 @@ def csrf_token(browser: FlaskClient) -> str:
 
 @functools.cache
 def _hash_once() -> str:
-    return accounts.hash_password(PASSWORD)
+    return passwords.hash_password(PASSWORD)
 
 
 def come_in(app: Flask, first_name: str, last_name: str, email: str) -> Person:

@@ -102,7 +102,9 @@ class TestChangesAreOurs:
         campaign_id = make_campaign(alice)
 
         def read_everything(connection: sa.Connection) -> dict[str, list[Any]]:
-            return {table.name: list(connection.execute(table.select())) for table in Base.metadata.sorted_tables}
+            # That somebody asked is counted, also where asking changes nothing.
+            tables = [table for table in Base.metadata.sorted_tables if table.name != "throttle"]
+            return {table.name: list(connection.execute(table.select())) for table in tables}
 
         before = database.read(read_everything)
         addresses = list(iter_addresses(app, "GET", campaign_id))

@@ -23,17 +23,33 @@ from tests.campaigns import make_campaign
 
 # Who may open what has no campaign's id in it.
 PUBLIC = {
+    "account.verify_email",  # by a link that came by mail, perhaps in another browser
     "health.show_health",
     "pages.show_contribute_any",
     "pages.show_home",
     "pages.show_how_it_works",
     "static",
+    "users.reset_password",
+    "users.send_reset_password",
     "users.sign_in",
     "users.sign_up",
     "users.make_challenge",
     "users.sign_out",  # for somebody who has not signed in it does nothing
 }
-SIGNED_IN = {"campaigns.list_all", "editor.new"}
+SIGNED_IN = {
+    "account.change_password",
+    "account.delete",
+    "account.list_sessions",
+    "account.show",
+    "campaigns.list_all",
+    "editor.new",
+}
+# What somebody signed in changes by a button, with what each placeholder in its address becomes.
+SIGNED_IN_BUTTONS: dict[str, dict[str, int]] = {
+    "account.end_all_sessions": {},
+    "account.end_session": {"session_id": 1},
+    "account.send_verification": {},
+}
 # What anyone may see of a campaign: no more than its embed page shows.
 OPEN_CAMPAIGN = {"pages.show_contribute"}
 # What each placeholder in an address beside the campaign's id becomes.
@@ -108,7 +124,7 @@ def dump(database: Database) -> dict[str, list[tuple[object, ...]]]:
 
 def test_every_route_is_classified(app: Flask) -> None:
     without_campaign = {rule.endpoint for rule in iter_rules(app) if not has_campaign(rule)}
-    assert without_campaign == PUBLIC | SIGNED_IN
+    assert without_campaign == PUBLIC | SIGNED_IN | set(SIGNED_IN_BUTTONS)
     assert not any("campaign" in name and name != "campaign_id" for r in iter_rules(app) for name in r.arguments)
 
 
@@ -166,6 +182,18 @@ def test_pages_for_those_signed_in_send_an_anonymous_visitor_to_sign_in(app: Fla
     for endpoint in SIGNED_IN:
         response = client.get(adapter.build(endpoint))
         assert (response.status_code, response.location.split("?")[0]) == (303, "/signin"), endpoint
+
+
+def test_buttons_for_those_signed_in_do_nothing_for_an_anonymous_visitor(
+    app: Flask, database: Database, client: FlaskClient, alice: cast.Person
+) -> None:
+    adapter, before = app.url_map.bind("localhost"), dump(database)
+    for endpoint, values in SIGNED_IN_BUTTONS.items():
+        door = Door("POST", adapter.build(endpoint, values, method="POST"), endpoint)
+        assert door.knock(client, Accept="text/html").location == "/signin"
+        assert door.knock(client, Accept="application/json").status_code == 401, endpoint
+    assert dump(database) == before
+    assert alice.get("/account").status_code == 200, "still signed in"
 
 
 def test_what_is_open_to_anyone_is_only_looked_at_and_changes_nothing(

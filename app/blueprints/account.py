@@ -1,0 +1,192 @@
+"""Somebody's own account: name, address, password, sign-ins, and its end."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+
+from app import accounts, devices, erasure, forms, guards, passwords, recovery, security
+from app.errors import InvalidInput, NotFound
+from app.extensions import db, get_settings, write, writing
+from app.models import User
+from app.throttling import Deed, Try
+
+blueprint = Blueprint("account", __name__)
+VERIFY = "verify"  # a verification link's token in the signed session cookie
+GONE = "This link is too old, was used already, or a newer one was sent."
+UNCONFIRMED = "Show first that this is you: your account has no password, so a provider has to say so."
+
+
+@blueprint.route("/account", methods=["GET", "POST"])
+def show() -> ResponseReturnValue:
+    """Show the account; take another name for it."""
+    viewer = security.get_viewer()
+    form = forms.NameForm(data={"first_name": viewer.first_name, "last_name": viewer.last_name})
+    if form.is_submitted():
+        _rename(form)
+        if not form.errors:
+            flash("Your name was changed.")
+            return redirect(url_for("account.show"), 303)
+    return forms.show("account/show.html", form)
+
+
+def _rename(form: forms.NameForm) -> None:
+    names = {}
+    for field in ("first_name", "last_name"):
+        try:
+            names[field] = accounts.check_name(form[field].data or "", field)
+        except InvalidInput as problem:
+            form.add_problem(problem)
+    if not form.errors:
+        with writing():
+            viewer = security.get_viewer()
+            viewer.first_name, viewer.last_name = names["first_name"], names["last_name"]
+
+
+# Sign-ins
+
+
+@blueprint.get("/account/sessions")
+def list_sessions() -> ResponseReturnValue:
+    """List the browsers that are signed in."""
+    found = accounts.list_sessions(db.session(), security.get_viewer(), guards.now())
+    rows = [(row, devices.describe(row.agent)) for row in found]
+    return render_template("account/sessions.html", rows=rows, own_id=security.get_sign_in().id)
+
+
+@blueprint.post("/account/sessions/<int:session_id>/end")
+def end_session(session_id: int) -> ResponseReturnValue:
+    """Sign one browser out."""
+    security.get_viewer()
+    write(lambda transaction: accounts.end_session(transaction, security.get_viewer(), session_id))
+    flash("That browser was signed out.")
+    return redirect(url_for("account.list_sessions"), 303)
+
+
+@blueprint.post("/account/sessions/end_all")
+def end_all_sessions() -> ResponseReturnValue:
+    """Sign every browser out, this one too."""
+    security.get_viewer()
+    write(lambda transaction: accounts.close_all_sessions(transaction, security.get_viewer().id))
+    security.drop_token()
+    flash("Every browser was signed out.")
+    return redirect(url_for("users.sign_in"), 303)
+
+
+# The password
+
+
+@blueprint.route("/change_password", methods=["GET", "POST"])
+def change_password() -> ResponseReturnValue:
+    """Take another password, or the first one, from somebody who shows that the account is theirs."""
+    viewer = security.get_viewer()
+    form = forms.ChangePasswordForm()
+    if form.is_submitted() and _is_shown_anew(form) and _change_password(form, viewer):
+        flash("Your password was changed. Every other browser was signed out.")
+        return redirect(url_for("account.show"), 303)
+    return _ask("account/change_password.html", form)
+
+
+def _change_password(form: forms.ChangePasswordForm, viewer: User) -> bool:
+    password = form.password.data or ""
+    try:
+        passwords.check_rules(password, *accounts.own_words(viewer.first_name, viewer.last_name, viewer.email))
+    except InvalidInput as problem:
+        form.add_problem(problem)
+        return False
+    new_hash = guards.aside(lambda: passwords.hash_password(password))
+    settings, now = get_settings(), guards.now()
+    with writing() as transaction:
+        viewer = security.get_viewer()
+        recovery.change_password(transaction, viewer, new_hash, settings.site_url, now)
+        token = accounts.open_session(transaction, viewer, guards.get_browser(), now, settings.session_days)
+        guards.keep_mark(viewer.id)
+    security.keep_token(token)
+    return True
+
+
+def _is_shown_anew(form: forms.ChangePasswordForm | forms.ConfirmForm) -> bool:
+    """Say whether somebody signed in has shown again who they are: by the password, or at a provider just now."""
+    viewer = security.get_viewer()
+    if viewer.password is None:
+        if not accounts.is_confirmed(security.get_sign_in(), guards.now()):
+            form.add_problem(InvalidInput(UNCONFIRMED))
+        return not form.errors
+    one = Try(Deed.CONFIRM_BY_ACCOUNT, str(viewer.id))
+    guards.attempt(one)
+    if not guards.compare(security.get_viewer().password, form.current_password.data or ""):
+        form.add_problem(InvalidInput("This is not your present password.", "current_password"))
+        return False
+    with writing() as transaction:
+        guards.get_throttles().forget(transaction, [one])
+    return True
+
+
+def _ask(template: str, form: forms.Form, **context: object) -> ResponseReturnValue:
+    is_confirmed = accounts.is_confirmed(security.get_sign_in(), guards.now())
+    return forms.show(template, form, is_confirmed=is_confirmed, next=request.path, **context)
+
+
+# The end
+
+
+@blueprint.route("/delete_account", methods=["GET", "POST"])
+def delete() -> ResponseReturnValue:
+    """Say what goes (GET), then erase the account (POST)."""
+    security.get_viewer()
+    form = forms.ConfirmForm()
+    if form.is_submitted() and _is_shown_anew(form):
+        write(lambda transaction: erasure.erase_account(transaction, security.get_viewer(), guards.now()))
+        security.drop_token()
+        flash("Your account and everything in it was deleted.")
+        return redirect(url_for("users.sign_in"), 303)
+    return _ask("account/delete.html", form, belongings=erasure.sum_up(db.session(), security.get_viewer()))
+
+
+# The address
+
+
+@blueprint.post("/verify_email/send")
+def send_verification() -> ResponseReturnValue:
+    """Send the mail that confirms the viewer's address again."""
+    viewer = security.get_viewer()
+    if viewer.email_verified_at is None:
+        by_address = Try(Deed.MAIL_BY_ADDRESS, guards.get_address())
+        guards.attempt(by_address, Try(Deed.MAIL_BY_RECIPIENT, viewer.email))
+        site_url, now = get_settings().site_url, guards.now()
+        write(lambda transaction: recovery.send_verification(transaction, security.get_viewer(), site_url, now))
+        flash(f"A mail is on its way to {security.get_viewer().email}.")
+    return redirect(url_for("account.show"), 303)
+
+
+@blueprint.route("/verify_email", methods=["GET", "POST"])
+def verify_email() -> ResponseReturnValue:
+    """Ask (GET), then confirm an address by a link that came to it (POST)."""
+    if request.method == "GET" and "token" in request.args:
+        return _keep_verification(request.args["token"])
+    token = request.values.get("token") or session.get(VERIFY, "")
+    user = recovery.find_verification(db.session(), token, guards.now())
+    if user is None:
+        session.pop(VERIFY, None)
+        return _say_link_is_gone()
+    if request.method == "GET":
+        return render_template("account/verify_email.html", user=user)
+    with writing() as transaction:
+        recovery.verify_email(transaction, token, guards.now())
+    session.pop(VERIFY, None)
+    flash("Your e-mail address is confirmed.")
+    return redirect(url_for("account.show" if security.find_viewer() else "users.sign_in"), 303)
+
+
+def _keep_verification(token: str) -> ResponseReturnValue:
+    # As with a reset link: the token leaves the address bar before a page is shown.
+    session[VERIFY] = token
+    response = redirect(url_for("account.verify_email"), 303)
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _say_link_is_gone() -> ResponseReturnValue:
+    if security.wants_json():
+        raise NotFound(GONE)
+    return render_template("users/link_gone.html", message=GONE, is_verification=True), 404

@@ -1,0 +1,109 @@
+"""What the pages around accounts share: who asks, how often they may, and work that holds nobody up."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import TypeVar
+
+from flask import Response, after_this_request, current_app, request
+from gevent import monkey
+from gevent.threadpool import ThreadPool
+
+from app import passwords, throttling
+from app.accounts import Browser
+from app.extensions import db, get_settings, writing
+from app.throttling import Throttles, Try
+
+T = TypeVar("T")
+# Each takes 64 MB while it lasts, and all its lanes' worth of processors.
+HASHES_AT_ONCE = 2
+MARK_LIFETIME = dt.timedelta(days=365)
+
+
+def now() -> dt.datetime:
+    """Return the moment."""
+    return dt.datetime.now(dt.UTC)
+
+
+def get_address() -> str:
+    """Return the address that this request came from."""
+    return request.remote_addr or ""
+
+
+def get_browser() -> Browser:
+    """Return who asks, as a list of sign-ins shows it."""
+    return Browser(request.headers.get("User-Agent", ""), get_address())
+
+
+# Throttling
+
+
+def get_throttles() -> Throttles:
+    """Return this application's counters of tries."""
+    return Throttles(get_settings(), str(current_app.secret_key))
+
+
+def attempt(*tries: Try) -> None:
+    """Count tries before they are made, in a transaction of their own, so that what happens to them undoes nothing.
+
+    Raises:
+        TooManyRequests: one of them was made too often.
+    """
+    with writing() as session:
+        wait_s = get_throttles().take(session, tries, now())
+    throttling.refuse(wait_s)
+
+
+def read_mark() -> str:
+    """Return the mark by which an account knows this browser, or ""."""
+    return request.cookies.get(_mark_name(), "")
+
+
+def keep_mark(user_id: int) -> None:
+    """Make this browser one that the account knows: its wrong passwords are counted apart from everybody else's."""
+    mark = get_throttles().make_mark(user_id)
+
+    @after_this_request
+    def set_cookie(response: Response) -> Response:
+        response.set_cookie(
+            _mark_name(),
+            mark,
+            max_age=MARK_LIFETIME,
+            secure=bool(current_app.config["SESSION_COOKIE_SECURE"]),
+            httponly=True,
+            samesite="Lax",
+        )
+        return response
+
+
+def _mark_name() -> str:
+    return "__Host-known" if current_app.config["SESSION_COOKIE_SECURE"] else "known"
+
+
+# Slow work
+
+
+def compare(stored_hash: str | None, password: str) -> bool:
+    """Compare a password as `passwords.matches` does, aside."""
+    return aside(lambda: passwords.matches(stored_hash, password))
+
+
+def aside(work: Callable[[], T]) -> T:
+    """Do what keeps a processor busy for a while where it holds up neither other requests nor a database connection.
+
+    argon2 lets go of the interpreter while it computes, but would hold the one thread on which gevent serves everybody.
+    What the request read before is read again on its next use.
+    """
+    db.session().rollback()
+    pool = _find_pool()
+    return pool.apply(work) if pool else work()
+
+
+def _find_pool() -> ThreadPool | None:
+    if not monkey.is_module_patched("threading"):
+        return None  # not under gunicorn: a thread for each request already, or a test
+    if "hashing" not in current_app.extensions:
+        current_app.extensions["hashing"] = ThreadPool(HASHES_AT_ONCE)
+    pool: ThreadPool = current_app.extensions["hashing"]
+    return pool

@@ -24,6 +24,7 @@ FLOORS = [
         "generators",
         "joined",
         "ledger",
+        "packing",
         "previews",
         "pulse",
         "results",

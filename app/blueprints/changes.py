@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+import datetime as dt
+import io
+
+from flask import Blueprint, flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
-from app import campaigns, security
+from app import campaigns, forms, packing, security
 from app.campaigns import Edit, Edited
-from app.edit_forms import EditForm, fits_text_area
+from app.edit_forms import DuplicateForm, EditForm, ImportForm, fits_text_area
 from app.errors import Conflict, InvalidInput
-from app.extensions import db, get_settings, write
+from app.extensions import db, get_settings, write, writing
 from app.models import Campaign
 from app.wording import count
 
@@ -86,3 +89,53 @@ def _show_form(form: EditForm, campaign: Campaign, **context: object) -> tuple[s
         **context,
     )
     return page, 422 if form.errors else 200
+
+
+@blueprint.route("/<int:campaign_id>/duplicate", methods=["GET", "POST"])
+def duplicate(campaign_id: int) -> ResponseReturnValue:
+    """Ask for a name (GET), then copy the campaign on the server, which a text area could not carry (POST)."""
+    campaign = _get_own(campaign_id)
+    form = DuplicateForm(data={"name": f"{campaign.name[: campaigns.NAME_MAX - 7]} (copy)"})
+    if request.method == "POST":
+        try:
+            return _to_campaign(_store_copy(campaign_id, form.name.data or ""))
+        except InvalidInput as problem:
+            form.add_problem(problem)
+    return forms.show("campaigns/duplicate.html", form, campaign=campaign)
+
+
+def _store_copy(campaign_id: int, name: str) -> int:
+    with writing() as session:
+        owner, now = security.get_viewer(), dt.datetime.now(dt.UTC)
+        original = campaigns.get_campaign(session, owner, campaign_id)
+        return campaigns.duplicate_campaign(session, owner, original, name, get_settings(), now).id
+
+
+@blueprint.get("/<int:campaign_id>/export")
+def export(campaign_id: int) -> ResponseReturnValue:
+    """Give the campaign as a zip file: its folder in the format of the examples."""
+    campaign = _get_own(campaign_id)
+    file, name = io.BytesIO(packing.pack(campaign)), f"{packing.make_slug(campaign)}.zip"
+    return send_file(file, mimetype="application/zip", as_attachment=True, download_name=name)
+
+
+@blueprint.route("/import", methods=["GET", "POST"])
+@security.takes_uploads
+def bring_in() -> ResponseReturnValue:
+    """Ask for a zip file (GET), and make a campaign of it (POST)."""
+    viewer = security.get_viewer()
+    form = ImportForm()
+    if request.method == "POST":
+        try:
+            upload = packing.unpack(form.read_file(), get_settings())
+            campaigns.check_upload(upload, viewer, get_settings())
+            return _to_campaign(_store_upload(upload))
+        except InvalidInput as problem:
+            form.add_problem(InvalidInput(problem.message, "file"))
+    return forms.show("campaigns/import.html", form)
+
+
+def _store_upload(upload: campaigns.Upload) -> int:
+    with writing() as session:
+        owner = security.get_viewer()
+        return campaigns.create_campaign(session, owner, upload, get_settings(), dt.datetime.now(dt.UTC)).id

@@ -6,7 +6,7 @@ Services: the session is passed in, and committed by the caller.
 from __future__ import annotations
 
 from app.campaigns.access import ID_MAX, NO_CAMPAIGN, find_served, get_campaign, get_deadline_ms
-from app.campaigns.changes import delete_campaign, pause_campaign, reset_campaign, resume_campaign
+from app.campaigns.changes import delete_campaign, duplicate_campaign, pause_campaign, reset_campaign, resume_campaign
 from app.campaigns.edits import Edit, Edited, edit_campaign, find_edit_problems, make_marker, may_change_sources
 from app.campaigns.kernel_errors import ErrorGroup, ExcerptLine, find_excerpt, list_kernel_errors
 from app.campaigns.overviews import Overview, State, get_overview, list_campaigns
@@ -43,6 +43,7 @@ __all__ = [
     "check_upload",
     "create_campaign",
     "delete_campaign",
+    "duplicate_campaign",
     "edit_campaign",
     "find_edit_problems",
     "make_marker",

@@ -33,7 +33,7 @@ PUBLIC = {
     "users.make_challenge",
     "users.sign_out",  # for somebody who has not signed in it does nothing
 }
-SIGNED_IN = {"campaigns.list_all", "editor.new"}
+SIGNED_IN = {"campaigns.list_all", "changes.bring_in", "editor.new"}
 # What anyone may see of a campaign: no more than its embed page shows.
 OPEN_CAMPAIGN = {"pages.show_contribute"}
 # What each placeholder in an address beside the campaign's id becomes.

@@ -60,9 +60,29 @@ def _register_blueprints(app: Flask, surface: Surface) -> None:
 
     app.register_blueprint(health.blueprint)
     if surface == "web":
-        from app.blueprints import account, campaigns, editor, execute, failures, pages, results, users
+        from app.blueprints import (
+            account,
+            campaigns,
+            changes,
+            editor,
+            execute,
+            failures,
+            pages,
+            results,
+            users,
+        )
 
-        for module in (pages, users, account, editor, campaigns, execute, failures, results):
+        for module in (
+            account,
+            campaigns,
+            changes,
+            editor,
+            execute,
+            failures,
+            pages,
+            results,
+            users,
+        ):
             app.register_blueprint(module.blueprint)
     else:
         from app.blueprints import embed, socket

@@ -1,15 +1,14 @@
 """The complete campaigns in examples/, which the upload form can start from.
 
-An example is a folder: campaign.json (name, description, beneficiary, order), kernel.js, generator.js, static.txt or
-static.json.
+An example is a folder as `packing` has it: a campaign that was exported is one, too.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
+from app import packing
 from app.errors import NotFound
 
 FOLDER = Path(__file__).resolve().parent.parent / "examples"
@@ -20,19 +19,31 @@ class Example:
     """One example, its sources as text."""
 
     slug: str
-    order: int
-    name: str
-    description: str
-    beneficiary: str
+    about: packing.About
     kernel: str
     static_dataset: str
     dataset_gen: str
+
+    @property
+    def name(self) -> str:
+        """The campaign's name."""
+        return self.about.name
+
+    @property
+    def description(self) -> str:
+        """What it computes."""
+        return self.about.description
+
+    @property
+    def beneficiary(self) -> str:
+        """For whom."""
+        return self.about.beneficiary
 
 
 def list_examples(folder: Path = FOLDER) -> list[Example]:
     """Return all examples, the tutorial first: in the order that their campaign.json gives."""
     found = [_read(path.parent) for path in sorted(folder.glob("*/campaign.json"))]
-    return sorted(found, key=lambda example: example.order)
+    return sorted(found, key=lambda example: example.about.order)
 
 
 def get_example(slug: str, folder: Path = FOLDER) -> Example:
@@ -48,15 +59,16 @@ def get_example(slug: str, folder: Path = FOLDER) -> Example:
 
 
 def _read(folder: Path) -> Example:
-    about = json.loads((folder / "campaign.json").read_text("utf-8"))
-    statics = [path.read_text("utf-8") for path in sorted(folder.glob("static.*"))]
+    statics = [_read_text(path) for path in sorted(folder.glob("static.*"))]
     return Example(
         slug=folder.name,
-        order=about["order"],
-        name=about["name"],
-        description=about.get("description", ""),
-        beneficiary=about.get("beneficiary", ""),
-        kernel=(folder / "kernel.js").read_text("utf-8"),
+        about=packing.parse_about((folder / packing.ABOUT).read_bytes()),
+        kernel=_read_text(folder / packing.KERNEL),
         static_dataset=statics[0] if statics else "",
-        dataset_gen=(folder / "generator.js").read_text("utf-8"),
+        dataset_gen=_read_text(folder / packing.GENERATOR),
     )
+
+
+def _read_text(path: Path) -> str:
+    # Not read_text, which turns every line end into \n.
+    return path.read_bytes().decode()

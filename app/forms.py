@@ -185,12 +185,13 @@ class CampaignForm(Form):
             )
         elif file:
             return bytes(file.read())
-        return _exact_text(text)
+        return exact_text(text)
 
     def _refuse(self, name: str, message: str) -> None:
         self.add_problem(InvalidInput(message, name))
 
 
-def _exact_text(text: str) -> bytes:
+def exact_text(text: str) -> bytes:
+    """Return the bytes of pasted text with its line ends as they were typed."""
     # Browsers send every line end of a text area as CRLF, whatever was pasted.
     return text.replace("\r\n", "\n").encode()

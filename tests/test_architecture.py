@@ -28,6 +28,7 @@ FLOORS = [
         "ledger",
         "mail",
         "passwords",
+        "packing",
         "previews",
         "pulse",
         "recovery",
@@ -41,6 +42,7 @@ FLOORS = [
     {
         "assets",
         "background",
+        "edit_forms",
         "extensions",
         "forms",
         "guards",

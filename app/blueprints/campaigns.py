@@ -91,6 +91,8 @@ def pause(campaign_id: int) -> ResponseReturnValue:
     """Stop handing out datasets."""
     get_own(campaign_id)
     write(lambda session: campaigns.pause_campaign(session, get_own(campaign_id)))
+    if request.args.get("then") == "edit":
+        return redirect(url_for("changes.edit", campaign_id=campaign_id), 303)
     return _to_campaign(campaign_id)
 
 

@@ -42,6 +42,9 @@ def _prefill() -> dict[str, object]:
             "kernel_text": example.kernel,
             "static_dataset_text": example.static_dataset,
             "dataset_gen_text": example.dataset_gen,
+            "autostart": example.about.autostart,
+            "sloppy": example.about.sloppy,
+            "deadline_s": "" if example.about.deadline_s is None else f"{example.about.deadline_s:.15g}",
         }
     if campaign_id := request.args.get("from", type=int):
         return _copy_of(campaigns.get_campaign(db.session(), security.get_viewer(), campaign_id))

@@ -6,7 +6,8 @@ Services: the session is passed in, and committed by the caller.
 from __future__ import annotations
 
 from app.campaigns.access import ID_MAX, NO_CAMPAIGN, find_served, get_campaign, get_deadline_ms
-from app.campaigns.changes import delete_campaign, pause_campaign, reset_campaign, resume_campaign
+from app.campaigns.changes import delete_campaign, duplicate_campaign, pause_campaign, reset_campaign, resume_campaign
+from app.campaigns.edits import Edit, Edited, edit_campaign, find_edit_problems, make_marker, may_change_sources
 from app.campaigns.kernel_errors import ErrorGroup, ExcerptLine, find_excerpt, list_kernel_errors
 from app.campaigns.overviews import Overview, State, get_overview, list_campaigns
 from app.campaigns.uploads import (
@@ -28,6 +29,8 @@ __all__ = [
     "DEADLINE_MAX_S",
     "DEADLINE_MIN_S",
     "DESCRIPTION_MAX",
+    "Edit",
+    "Edited",
     "ErrorGroup",
     "ExcerptLine",
     "ID_MAX",
@@ -40,6 +43,11 @@ __all__ = [
     "check_upload",
     "create_campaign",
     "delete_campaign",
+    "duplicate_campaign",
+    "edit_campaign",
+    "find_edit_problems",
+    "make_marker",
+    "may_change_sources",
     "find_excerpt",
     "find_served",
     "get_campaign",

@@ -7,7 +7,9 @@ import datetime as dt
 from sqlalchemy.orm import Session
 
 from app import ledger
-from app.models import Campaign
+from app.campaigns.uploads import Upload, create_campaign
+from app.models import Campaign, User
+from app.settings import Settings
 from app.states import Intent
 
 
@@ -32,3 +34,28 @@ def delete_campaign(session: Session, campaign: Campaign, now: dt.datetime) -> N
     campaign.deleted_at = now
     session.flush()
     ledger.close_schedule(session.connection(), campaign.id)
+
+
+def duplicate_campaign(
+    session: Session, owner: User, campaign: Campaign, name: str, settings: Settings, now: dt.datetime
+) -> Campaign:
+    """Store a copy of a campaign with another name: paused and not listed, its datasets yet to be generated.
+
+    Raises:
+        InvalidInput: the name cannot be accepted.
+    """
+    upload = Upload(
+        name=name,
+        description=campaign.description,
+        beneficiary=campaign.beneficiary,
+        autostart=campaign.autostart,
+        sloppy=campaign.sloppy,
+        deadline_s=None if campaign.deadline_ms is None else campaign.deadline_ms / 1000,
+        kernel=campaign.kernel,
+        static_dataset=campaign.static_dataset,
+        dataset_gen=campaign.dataset_gen,
+    )
+    copy = create_campaign(session, owner, upload, settings, now)
+    copy.embed_origins = campaign.embed_origins
+    pause_campaign(session, copy)
+    return copy

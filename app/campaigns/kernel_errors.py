@@ -33,13 +33,17 @@ class ExcerptLine:
 
 
 def list_kernel_errors(session: Session, campaign: Campaign, limit: int = 20) -> list[ErrorGroup]:
-    """Return the errors of the campaign's present run, equal ones together, newest first.
+    """Return the errors of the campaign's present run and kernel, equal ones together, newest first.
 
     Only the newest ERRORS_LOOKED_AT errors are counted.
     """
     newest = (
         sa.select(KernelError.id, KernelError.name, KernelError.message)
-        .where(KernelError.campaign_id == campaign.id, KernelError.run == campaign.schedule.run)
+        .where(
+            KernelError.campaign_id == campaign.id,
+            KernelError.run == campaign.schedule.run,
+            KernelError.kernel_version == campaign.schedule.kernel_version,
+        )
         .order_by(KernelError.id.desc())
         .limit(ERRORS_LOOKED_AT)
         .subquery()

@@ -7,6 +7,7 @@ import datetime as dt
 import hashlib
 import secrets
 from collections.abc import Iterator
+from typing import Protocol
 
 from sqlalchemy.orm import Session
 
@@ -57,11 +58,11 @@ def create_campaign(session: Session, owner: User, upload: Upload, settings: Set
         sloppy=upload.sloppy,
         deadline_ms=None if upload.deadline_s is None else round(upload.deadline_s * 1000),
         kernel=upload.kernel,
-        kernel_hash=_hash(upload.kernel),
+        kernel_hash=hash_source(upload.kernel),
         static_dataset=upload.static_dataset,
-        static_hash=_hash(upload.static_dataset),
+        static_hash=hash_source(upload.static_dataset),
         dataset_gen=upload.dataset_gen,
-        dataset_gen_hash=_hash(upload.dataset_gen),
+        dataset_gen_hash=hash_source(upload.dataset_gen),
         seed=secrets.randbits(52),
     )
     session.add(campaign)
@@ -79,14 +80,7 @@ def check_upload(upload: Upload, owner: User, settings: Settings) -> None:
 
 def iter_problems(upload: Upload, owner: User, settings: Settings) -> Iterator[InvalidInput]:
     """Yield everything in an upload that cannot be accepted, at most one problem for each field."""
-    if not upload.name.strip():
-        yield InvalidInput("Give the campaign a name: volunteers see it.", "name")
-    else:
-        yield from _iter_text_problems("name", upload.name, NAME_MAX)
-    yield from _iter_text_problems("description", upload.description, DESCRIPTION_MAX)
-    yield from _iter_text_problems("beneficiary", upload.beneficiary, BENEFICIARY_MAX)
-    if upload.listed:
-        yield from iter_listing_problems(upload.description, upload.beneficiary, owner)
+    yield from iter_about_problems(upload, owner)
     for title, field, limit_bytes, required in (
         ("kernel", "kernel", settings.kernel_max_bytes, True),
         ("static dataset", "static_dataset", settings.static_dataset_max_bytes, False),
@@ -96,9 +90,36 @@ def iter_problems(upload: Upload, owner: User, settings: Settings) -> Iterator[I
             check_file(title, field, getattr(upload, field), limit_bytes, required=required)
         except InvalidInput as problem:
             yield problem
-    if upload.deadline_s is not None and not DEADLINE_MIN_S <= upload.deadline_s <= DEADLINE_MAX_S:
+
+
+class About(Protocol):
+    """What an owner says of a campaign, when it is made and when it is edited."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def description(self) -> str: ...
+    @property
+    def beneficiary(self) -> str: ...
+    @property
+    def listed(self) -> bool: ...
+    @property
+    def deadline_s(self) -> float | None: ...
+
+
+def iter_about_problems(about: About, owner: User) -> Iterator[InvalidInput]:
+    """Yield everything in what an owner says of a campaign that cannot be accepted."""
+    if not about.name.strip():
+        yield InvalidInput("Give the campaign a name: volunteers see it.", "name")
+    else:
+        yield from _iter_text_problems("name", about.name, NAME_MAX)
+    yield from _iter_text_problems("description", about.description, DESCRIPTION_MAX)
+    yield from _iter_text_problems("beneficiary", about.beneficiary, BENEFICIARY_MAX)
+    if about.listed:
+        yield from iter_listing_problems(about.description, about.beneficiary, owner)
+    if about.deadline_s is not None and not DEADLINE_MIN_S <= about.deadline_s <= DEADLINE_MAX_S:
         yield InvalidInput(
-            f"The time limit is {upload.deadline_s:,g} seconds; it must be from {DEADLINE_MIN_S:g} to "
+            f"The time limit is {about.deadline_s:,g} seconds; it must be from {DEADLINE_MIN_S:g} to "
             f"{DEADLINE_MAX_S:,g}, or empty.",
             "deadline_s",
         )
@@ -140,5 +161,6 @@ def check_file(title: str, field: str, data: bytes, limit_bytes: int, *, require
         ) from error
 
 
-def _hash(data: bytes) -> str:
+def hash_source(data: bytes) -> str:
+    """Return by what a source is known to volunteers who have it already: its SHA-256."""
     return hashlib.sha256(data).hexdigest()

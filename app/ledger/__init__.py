@@ -12,6 +12,8 @@ Flask, a socket or a clock of its own. Each state transition has its name and it
     positions of a run    pending → leased (`take_block`) → a row of result (`store`), and back to pending
                           (`free_leases`, `bury_dead`); from a FAILED row back to pending (`retry`)
     schedule.run          n → n + 1 (`reset`): the fence; what is still stored for the old run is never read
+    schedule.kernel_version  n → n + 1 (`renew_kernel`); errors of an older version count as no attempt any more
+    schedule.deleted      false → true (`close_schedule`) → false, paused (`reopen_schedule`)
 
 Promises kept here: D3 by the primary key of result; D5 by freeing the leases of processes that stop or die; D8, since
 done is the existence of a row that within a run only `retry` takes away, where the owner asks for it and it is FAILED.
@@ -48,6 +50,8 @@ from app.ledger.schedules import (
     find_views,
     open_schedule,
     pause_unloadable,
+    renew_kernel,
+    reopen_schedule,
     reset,
     set_intent,
     sum_progress,
@@ -82,7 +86,9 @@ __all__ = [
     "release",
     "release_generation",
     "release_unknown",
+    "renew_kernel",
     "reopen_full",
+    "reopen_schedule",
     "reset",
     "rest_generation",
     "retry",

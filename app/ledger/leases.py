@@ -177,7 +177,9 @@ _READ_PENDING = sa.text(
     select d.position, d.data,
            (select count(*) from kernel_error e
             where e.campaign_id = :campaign and e.run = :run and e.position = d.position
-              and e.retried_at is null) as attempts
+              and e.retried_at is null
+              and e.kernel_version = (select s.kernel_version from schedule s
+                                      where s.campaign_id = :campaign)) as attempts
     from dataset d
     where d.campaign_id = :campaign and d.position >= :low and d.position < :high
       and not exists (select 1 from result r

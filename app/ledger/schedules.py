@@ -35,6 +35,23 @@ def reset(connection: sa.Connection, campaign_id: int) -> None:
     connection.execute(sa.delete(Lease).where(Lease.campaign_id == campaign_id, Lease.run < run))
 
 
+def renew_kernel(connection: sa.Connection, campaign_id: int) -> int:
+    """Say that volunteers are to be given something new (kernel, static dataset, how they run), and return its version.
+
+    To be called in the transaction that writes the same number and the new sources into the campaign's row, so that who
+    reads the version here finds nothing older there.
+    """
+    update = sa.update(Schedule).where(Schedule.campaign_id == campaign_id)
+    newer = update.values(kernel_version=Schedule.kernel_version + 1).returning(Schedule.kernel_version)
+    return connection.execute(newer).scalar_one()
+
+
+def reopen_schedule(connection: sa.Connection, campaign_id: int) -> None:
+    """Bring a deleted campaign's schedule back, paused: its owner says when volunteers get it again."""
+    update = sa.update(Schedule).where(Schedule.campaign_id == campaign_id)
+    connection.execute(update.values(deleted=False, intent=Intent.PAUSED, pause_reason=None))
+
+
 def find_views(connection: sa.Connection, campaign_ids: Sequence[int]) -> list[ScheduleView]:
     """Read schedules with their progress in one query; the change channel between processes."""
     return [_view(row) for row in connection.execute(_VIEWS, {"ids": list(campaign_ids)})]

@@ -42,6 +42,7 @@ SIGNED_IN = {
     "account.list_sessions",
     "account.show",
     "campaigns.list_all",
+    "changes.bring_in",
     "editor.new",
 }
 # What somebody signed in changes by a button, with what each placeholder in its address becomes.

@@ -16,6 +16,8 @@ OBJECTS = 100  # of one value, at most
 COLUMNS_EACH = 6
 COLUMNS_TOGETHER = 8  # with more of them a page has no room for the values
 KEY_CHARS = 32
+CELL_CHARS, KEYED_CELL_CHARS = 100, 60
+SHORT_CHARS = 24
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,6 +27,11 @@ class Cell:
     text: str
     is_number: bool = False
     is_cut: bool = False  # there is more of it
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it is to stand on one line, whatever the column's width."""
+        return len(self.text) <= SHORT_CHARS
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -104,16 +111,24 @@ def _find_keys(values: Sequence[Any]) -> tuple[str, ...]:
 
 def _cut_up(value: Any, keys: tuple[str, ...], size_bytes: int) -> list[Cell]:
     if keys:
-        return [_make_cell(value[key]) for key in keys]
-    return [_make_cell(value, is_cut=size_bytes > CELL_BYTES)]
+        return [_make_cell(value[key], KEYED_CELL_CHARS) for key in keys]
+    return [_make_cell(value, CELL_CHARS, is_cut=size_bytes > CELL_BYTES)]
 
 
-def _make_cell(value: Any, *, is_cut: bool = False) -> Cell:
+def _make_cell(value: Any, max_chars: int, *, is_cut: bool = False) -> Cell:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return Cell(say_number(value), is_number=True)
-    text = codec.shorten(value)
+    text = codec.shorten(value, max_chars)
     # A text ends with its quotation mark; what was shortened ends with the sign for it.
-    return Cell(text, is_cut=is_cut or isinstance(value, codec.Cut) or text.endswith("…"))
+    return Cell(text, is_cut=is_cut or text.endswith("…") or _lacks_something(value))
+
+
+def _lacks_something(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(isinstance(key, codec.Rest) or _lacks_something(item) for key, item in value.items())
+    if isinstance(value, list):
+        return any(map(_lacks_something, value))
+    return isinstance(value, (codec.Cut, codec.Rest))
 
 
 def say_number(value: float) -> str:

@@ -11,16 +11,15 @@ import sqlalchemy as sa
 from app.database import Database
 from app.models import Campaign, Progress, Result, User
 from app.states import ResultKind
-from tests import cast
 from tests.campaigns import make_campaign
 
 MOMENT = dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC)
 NOTHING, FAILED = ResultKind.NOTHING, ResultKind.FAILED
 
 
-def make(database: Database, owner: cast.Person, datasets: int, outcomes: dict[int, Any]) -> int:
+def make(database: Database, email: str, datasets: int, outcomes: dict[int, Any]) -> int:
     """Store somebody's campaign of datasets {"n": 0}, {"n": 1} … with these outcomes: a ResultKind, or a value."""
-    find = sa.select(User.id).where(User.email == owner.email)
+    find = sa.select(User.id).where(User.email == email)
     owner_id = database.read(lambda connection: connection.execute(find).scalar_one())
     campaign_id = make_campaign(database, [{"n": n} for n in range(datasets)], owner_id=owner_id, name="Squares <b>")
     rows = [_row(campaign_id, position, outcome) for position, outcome in outcomes.items()]

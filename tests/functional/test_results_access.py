@@ -21,7 +21,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def private_id(database: Database, alice: cast.Person) -> int:
-    return make(database, alice, 3, {0: "secret", 1: FAILED})
+    return make(database, alice.email, 3, {0: "secret", 1: FAILED})
 
 
 @pytest.fixture

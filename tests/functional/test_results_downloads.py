@@ -29,14 +29,14 @@ WHOLE = msgpack.packb(VALUES)
 @pytest.fixture
 def running(database: Database, alice: cast.Person) -> str:
     """A running campaign's address of downloads."""
-    return f"/campaign/{make(database, alice, 30, dict(enumerate(VALUES)))}/results/raw"
+    return f"/campaign/{make(database, alice.email, 30, dict(enumerate(VALUES)))}/results/raw"
 
 
 @pytest.fixture
 def finished(database: Database, alice: cast.Person) -> str:
     """A finished campaign's address of downloads."""
     outcomes = {**dict(enumerate(VALUES)), 20: NOTHING, 21: FAILED}
-    return f"/campaign/{make(database, alice, 22, outcomes)}/results/raw"
+    return f"/campaign/{make(database, alice.email, 22, outcomes)}/results/raw"
 
 
 def get(person: cast.Person, address: str, method: str = "GET", **headers: str) -> TestResponse:
@@ -210,7 +210,7 @@ def test_head_makes_no_file_and_tells_the_length_where_there_is_one(
 
 
 def test_an_empty_file_is_a_file(database: Database, alice: cast.Person) -> None:
-    address = f"/campaign/{make(database, alice, 1, {0: NOTHING})}/results/raw.jsonl"
+    address = f"/campaign/{make(database, alice.email, 1, {0: NOTHING})}/results/raw.jsonl"
     for headers in ({}, {"Range": "bytes=0-5"}):
         response = get(alice, address, **headers)
         assert (response.status_code, response.data, response.headers["Content-Length"]) == (200, b"", "0")
@@ -277,7 +277,7 @@ def _copy(app: Flask, person: cast.Person) -> Any:
 def test_a_reset_and_a_deletion_take_the_files_away_with_the_next_sweep(
     app: Flask, database: Database, alice: cast.Person, finished: str, change: str
 ) -> None:
-    other = f"/campaign/{make(database, alice, 1, {0: 1})}/results/raw"
+    other = f"/campaign/{make(database, alice.email, 1, {0: 1})}/results/raw"
     alice.get(finished)
     alice.get(other)
     delivery.sweep(app)

@@ -49,7 +49,7 @@ def test_values_of_every_kind_are_readable_in_the_table(database: Database, alic
         6: FAILED,
         7: 2**64 - 1,
     }
-    campaign_id = make(database, alice, 9, outcomes)
+    campaign_id = make(database, alice.email, 9, outcomes)
     response = alice.get(f"/campaign/{campaign_id}/results")
     assert response.status_code == 200
     assert [row[:4] for row in cells(response)] == [
@@ -67,14 +67,14 @@ def test_values_of_every_kind_are_readable_in_the_table(database: Database, alic
 
 
 def test_a_campaign_without_results_says_what_to_do(database: Database, alice: cast.Person) -> None:
-    page = text(alice.get(f"/campaign/{make(database, alice, 3, {})}/results"))
+    page = text(alice.get(f"/campaign/{make(database, alice.email, 3, {})}/results"))
     assert "No results yet" in page
     assert "3 datasets wait for volunteers" in re.sub(r"\s+", " ", page)
     assert "<table" not in page
 
 
 def test_the_pages_lead_from_one_to_the_next_and_back(database: Database, alice: cast.Person) -> None:
-    campaign_id = make(database, alice, 120, dict.fromkeys(range(120), "x"))
+    campaign_id = make(database, alice.email, 120, dict.fromkeys(range(120), "x"))
     address = f"/campaign/{campaign_id}/results"
     first = alice.get(address)
     assert [row[0] for row in cells(first)] == [str(n) for n in range(50)]
@@ -90,7 +90,7 @@ def test_the_pages_lead_from_one_to_the_next_and_back(database: Database, alice:
 
 
 def test_a_dataset_is_found_by_its_number(database: Database, alice: cast.Person) -> None:
-    campaign_id = make(database, alice, 2000, {1234: "x"})
+    campaign_id = make(database, alice.email, 2000, {1234: "x"})
     response = alice.get(f"/campaign/{campaign_id}/results?dataset=1,234")
     assert (response.status_code, response.location) == (303, f"/campaign/{campaign_id}/results/1234")
 
@@ -109,7 +109,7 @@ def test_a_dataset_is_found_by_its_number(database: Database, alice: cast.Person
 def test_a_number_that_leads_nowhere_is_answered_beside_its_field(
     database: Database, alice: cast.Person, wanted: str, status: int, message: str
 ) -> None:
-    campaign_id = make(database, alice, 9, {0: "x"})
+    campaign_id = make(database, alice.email, 9, {0: "x"})
     response = alice.get(f"/campaign/{campaign_id}/results", query_string={"dataset": wanted})
     assert response.status_code == status
     error = re.search(r'id="dataset-error">([^<]*)', response.get_data(as_text=True))
@@ -120,12 +120,12 @@ def test_a_number_that_leads_nowhere_is_answered_beside_its_field(
 
 @pytest.mark.parametrize("after", ["x", "-2", "1e3", "9" * 30, ""])
 def test_a_page_key_that_is_no_number_is_refused(database: Database, alice: cast.Person, after: str) -> None:
-    campaign_id = make(database, alice, 9, {0: "x"})
+    campaign_id = make(database, alice.email, 9, {0: "x"})
     assert alice.get(f"/campaign/{campaign_id}/results", query_string={"after": after}).status_code == 422
 
 
 def test_a_page_behind_the_last_result_says_so(database: Database, alice: cast.Person) -> None:
-    campaign_id = make(database, alice, 9, {0: "x"})
+    campaign_id = make(database, alice.email, 9, {0: "x"})
     page = alice.get(f"/campaign/{campaign_id}/results?after=2147483647")
     assert "There is nothing on this page" in text(page)
     assert links(page, "prev") == [f"/campaign/{campaign_id}/results"]
@@ -134,7 +134,7 @@ def test_a_page_behind_the_last_result_says_so(database: Database, alice: cast.P
 def test_a_page_read_between_the_counters_and_a_reset_is_empty_and_not_broken(
     database: Database, alice: cast.Person
 ) -> None:
-    campaign = make(database, alice, 1, {0: 1})
+    campaign = make(database, alice.email, 1, {0: 1})
     database.write(lambda connection: connection.execute(sa.text("delete from result")))
     page = alice.get(f"/campaign/{campaign}/results")
     assert page.status_code == 200
@@ -142,7 +142,7 @@ def test_a_page_read_between_the_counters_and_a_reset_is_empty_and_not_broken(
 
 
 def test_one_result_is_shown_with_its_dataset_and_its_neighbours(database: Database, alice: cast.Person) -> None:
-    campaign_id = make(database, alice, 9, {1: "x", 3: {"primes": list(range(100))}, 7: "x"})
+    campaign_id = make(database, alice.email, 9, {1: "x", 3: {"primes": list(range(100))}, 7: "x"})
     response = alice.get(f"/campaign/{campaign_id}/results/3")
     page = text(response)
     assert '  "primes": [\n    0, 1, 2,' in page
@@ -154,7 +154,7 @@ def test_one_result_is_shown_with_its_dataset_and_its_neighbours(database: Datab
 def test_one_result_says_on_what_device_by_which_kernel_and_offers_itself_and_its_dataset(
     database: Database, alice: cast.Person
 ) -> None:
-    campaign_id = make(database, alice, 9, {3: {"n": 2**60, "b": b"\x00"}})
+    campaign_id = make(database, alice.email, 9, {3: {"n": 2**60, "b": b"\x00"}})
     volunteer = {"id": 1, "device": "Firefox on <Linux>", "first_seen": MOMENT, "last_seen": MOMENT}
     database.write(lambda connection: connection.execute(sa.insert(Volunteer).values(**volunteer)))
     database.write(lambda connection: connection.execute(sa.text("update campaign set kernel_version = 4")))
@@ -186,13 +186,13 @@ def test_one_result_says_on_what_device_by_which_kernel_and_offers_itself_and_it
 def test_a_value_that_is_not_there_is_404_and_the_answer_says_why(
     database: Database, alice: cast.Person, address: str, detail: str
 ) -> None:
-    campaign_id = make(database, alice, 9, {0: NOTHING, 1: FAILED})
+    campaign_id = make(database, alice.email, 9, {0: NOTHING, 1: FAILED})
     response = alice.get(f"/campaign/{campaign_id}/results/{address}")
     assert (response.status_code, response.get_json()["detail"]) == (404, detail)
 
 
 def test_what_has_no_value_is_said_in_words(database: Database, alice: cast.Person) -> None:
-    campaign_id = make(database, alice, 9, {0: NOTHING, 1: FAILED})
+    campaign_id = make(database, alice.email, 9, {0: NOTHING, 1: FAILED})
     error = {
         "campaign_id": campaign_id, "run": 1, "position": 1, "volunteer_id": 1, "kernel_version": 1,
         "name": "TypeError", "message": "x is <not> a function", "stack": "at main (kernel.js:3:7)",
@@ -208,13 +208,13 @@ def test_what_has_no_value_is_said_in_words(database: Database, alice: cast.Pers
 
 @pytest.mark.parametrize("result_id", ["5", "9", "2147483648", "1" * 40, "-1", "x"])
 def test_a_result_that_is_not_there_is_404(database: Database, alice: cast.Person, result_id: str) -> None:
-    campaign_id = make(database, alice, 9, {0: "x"})
+    campaign_id = make(database, alice.email, 9, {0: "x"})
     assert alice.get(f"/campaign/{campaign_id}/results/{result_id}").status_code == 404
 
 
 def test_large_values_make_small_pages(database: Database, alice: cast.Person) -> None:
     large = {"text": "x" * 1_000_000, "more": [[]] * 500_000}
-    campaign_id = make(database, alice, 3, {0: large, 1: [large], 2: b"x" * 2_000_000})
+    campaign_id = make(database, alice.email, 3, {0: large, 1: [large], 2: b"x" * 2_000_000})
     for address in ("", "/0", "/1", "/2"):
         response = alice.get(f"/campaign/{campaign_id}/results{address}")
         assert response.status_code == 200
@@ -234,7 +234,7 @@ KINDS = [
 def test_downloads_say_their_name_type_and_length(
     database: Database, alice: cast.Person, address: str, ending: str, media_type: str
 ) -> None:
-    campaign_id = make(database, alice, 9, {0: "x", 1: NOTHING, 2: [1]})
+    campaign_id = make(database, alice.email, 9, {0: "x", 1: NOTHING, 2: [1]})
     response = alice.get(f"/campaign/{campaign_id}/results/{address}")
     assert response.status_code == 200
     assert response.headers["Content-Disposition"] == f'attachment; filename="campaign-{campaign_id}-results.{ending}"'
@@ -250,7 +250,7 @@ def test_downloads_say_their_name_type_and_length(
 
 
 def test_raw_is_an_array_of_the_values_and_with_fields_of_maps(database: Database, alice: cast.Person) -> None:
-    address = f"/campaign/{make(database, alice, 9, {0: 'x', 1: NOTHING, 2: [1], 3: FAILED})}/results/raw"
+    address = f"/campaign/{make(database, alice.email, 9, {0: 'x', 1: NOTHING, 2: [1], 3: FAILED})}/results/raw"
     assert msgpack.unpackb(alice.get(address).data) == ["x", [1]]
     assert msgpack.unpackb(alice.get(f"{address}?fields=result,dataset_id").data) == [
         {"result": "x", "dataset_id": 0},
@@ -262,7 +262,7 @@ def test_raw_is_an_array_of_the_values_and_with_fields_of_maps(database: Databas
 
 
 def test_raw_of_a_campaign_without_results_is_an_empty_array(database: Database, alice: cast.Person) -> None:
-    address = f"/campaign/{make(database, alice, 3, {})}/results/raw"
+    address = f"/campaign/{make(database, alice.email, 3, {})}/results/raw"
     assert alice.get(address).data == b"\x90"
     assert alice.get(f"{address}.jsonl").data == b""
     assert alice.get(f"{address}.csv").data == b"dataset_id,dataset,result,date_added\r\n"
@@ -272,7 +272,7 @@ def test_raw_of_a_campaign_without_results_is_an_empty_array(database: Database,
 def test_an_unknown_field_is_refused_with_the_names_of_those_there_are(
     database: Database, alice: cast.Person, address: str
 ) -> None:
-    campaign_id = make(database, alice, 3, {0: 1})
+    campaign_id = make(database, alice.email, 3, {0: 1})
     response = alice.get(f"/campaign/{campaign_id}/results/{address}?fields=result,colour")
     assert response.status_code == 422
     error = response.get_json()
@@ -285,7 +285,7 @@ def test_an_unknown_field_is_refused_with_the_names_of_those_there_are(
 def test_who_has_not_signed_in_gets_401_and_no_redirect(
     database: Database, alice: cast.Person, client: FlaskClient, address: str
 ) -> None:
-    campaign_id = make(database, alice, 3, {0: 1})
+    campaign_id = make(database, alice.email, 3, {0: 1})
     response = client.get(f"/campaign/{campaign_id}/results/{address}", headers={"Accept": "text/html"})
     assert response.status_code == 401
     assert "WWW-Authenticate" in response.headers
@@ -299,7 +299,7 @@ def spool_files(app: Flask) -> list[str]:
 
 
 def test_the_temporary_file_goes_when_the_client_hangs_up(app: Flask, database: Database, alice: cast.Person) -> None:
-    campaign_id = make(database, alice, 3, {0: b"x" * 3_000_000})
+    campaign_id = make(database, alice.email, 3, {0: b"x" * 3_000_000})
     response = alice.get(f"/campaign/{campaign_id}/results/raw", buffered=False)
     chunks = iter(response.response)
     assert len(next(chunks)) > 0

@@ -23,6 +23,7 @@ from app.states import ResultKind
 FIELDS = ("dataset_id", "dataset", "result", "date_added")
 PAGE_ROWS = 2000
 PAGE_BYTES = 4 << 20
+STEP_ROWS = 20_000
 CHUNK_BYTES = 1 << 16
 
 
@@ -52,12 +53,13 @@ class Entry(NamedTuple):
 
 @dataclasses.dataclass
 class Download:
-    """A finished file of so many bytes and values. Whoever has it closes it, which takes the file away (R3)."""
+    """A finished file of so many bytes and values of a run. Whoever has it closes it, which takes it away (R3)."""
 
     head: bytes
     body: IO[bytes]
     size_bytes: int
     count: int
+    run: int
 
     def iter_chunks(self) -> Iterator[bytes]:
         """Yield the bytes in order."""
@@ -95,16 +97,30 @@ def make_download(engine: sa.Engine, campaign_id: int, kind: Format, fields: tup
     body = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the download closes it
     try:
         with open_snapshot(engine) as connection:
+            run = connection.scalar(sa.select(Schedule.run).where(Schedule.campaign_id == campaign_id)) or 0
             if kind is Format.MSGPACK and not fields:
                 count = _write_plain(joined.iter_joined(connection, campaign_id), body)
             else:
                 pages = iter_pages(connection, campaign_id, wants_dataset="dataset" in fields)
                 count = _write(kind, fields, pages, body)
         head = _make_head(kind, fields, count)
-        return Download(head, body, len(head) + body.tell(), count)
+        return Download(head, body, len(head) + body.tell(), count, run)
     except BaseException:
         body.close()
         raise
+
+
+def find_newest(engine: sa.Engine, campaign_id: int, run: int) -> int:
+    """Return when the newest value of a run was stored, in ms since 1970; 0 where there is none."""
+    newest, of_run = 0, (Result.campaign_id == campaign_id, Result.run == run, Result.kind == ResultKind.VALUE.value)
+    added_ms = sa.func.max(sa.type_coerce(Result.date_added, sa.BigInteger))
+    with open_snapshot(engine) as connection:
+        end = connection.scalar(sa.select(sa.func.max(Result.position)).where(*of_run[:2])) or 0
+        for low in range(0, end + 1, STEP_ROWS):
+            query = sa.select(added_ms).where(*of_run, Result.position.between(low, low + STEP_ROWS - 1))
+            newest = max(newest, connection.scalar(query) or 0)
+            time.sleep(0)  # the web process serves others meanwhile
+    return newest
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Results as their owner sees them: page by page, one by one, and as a file to take home.
+"""Results as their readers see them: page by page, one by one, and as a file to take home.
 
 Promises, cited by the tests:
 R1 a download is one snapshot: its header counts exactly the values that follow, whatever is stored meanwhile, and only
@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.errors import InvalidInput, NotFound
-from app.models import Campaign, Dataset, KernelError, Result
+from app.models import Campaign, Dataset, KernelError, Result, Volunteer
 from app.states import ResultKind
 
 PAGE_ROWS = 50
@@ -40,6 +40,8 @@ class Row:
     result_bytes: int
     date_added: dt.datetime
     compute_ms: int
+    volunteer_id: int
+    kernel_version: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,7 +58,9 @@ class Page:
 
 def list_results(session: Session, campaign: Campaign, after: int = -1, limit: int = PAGE_ROWS) -> Page:
     """Return the outcomes of the current run behind a position."""
-    query = _select_rows(campaign, CELL_BYTES).where(Result.position > after).order_by(Result.position)
+    # Both tables are bounded: otherwise PostgreSQL reads all datasets before it has analysed the tables.
+    behind = (Result.position > after, Dataset.position > after)
+    query = _select_rows(campaign, CELL_BYTES).where(*behind).order_by(Result.position)
     rows = [_make_row(row) for row in session.execute(query.limit(limit + 1))]
     following = rows[limit - 1].position if len(rows) > limit else None
     return Page(rows[:limit], _find_previous(session, campaign, after, limit), following)
@@ -84,6 +88,33 @@ def get_result(session: Session, campaign: Campaign, position: int) -> Row:
     if position < campaign.schedule.generated:
         raise NotFound(f"Dataset {position:,} has no result yet.")
     raise say_missing(campaign, position)
+
+
+def get_value(session: Session, campaign: Campaign, position: int) -> bytes:
+    """Return the whole value that one dataset has in the current run: one msgpack value.
+
+    Raises:
+        NotFound: there is no such dataset, or it has no value; says which.
+    """
+    row = get_result(session, campaign, position)
+    if row.kind is not ResultKind.VALUE:
+        raise NotFound(f"Dataset {position:,} has no value: {_NO_VALUE[row.kind]}.")
+    query = sa.select(Result.data).where(*_of_current_run(campaign), Result.position == position)
+    data = session.scalar(query)
+    if data is None:
+        raise NotFound(f"Dataset {position:,} has no result yet.")
+    return data
+
+
+_NO_VALUE = {
+    ResultKind.NOTHING: "the kernel returned null or undefined for it",
+    ResultKind.FAILED: "it failed each time it was tried",
+}
+
+
+def find_device(session: Session, volunteer_id: int) -> str:
+    """Return what a volunteer's browser said of its device, or "" where it said nothing or is forgotten."""
+    return session.scalar(sa.select(Volunteer.device).where(Volunteer.id == volunteer_id)) or ""
 
 
 def say_missing(campaign: Campaign, position: int) -> NotFound:
@@ -139,8 +170,10 @@ def _select_rows(campaign: Campaign, most_bytes: int) -> sa.Select[Any]:
         sa.func.coalesce(sa.func.length(Result.data), 0),
         Result.date_added,
         Result.compute_ms,
+        Result.volunteer_id,
+        Result.kernel_version,
     )
-    return sa.select(*columns).join(Dataset, same).where(*_of_current_run(campaign))
+    return sa.select(*columns).join(Dataset, same).where(*_of_current_run(campaign), Dataset.campaign_id == campaign.id)
 
 
 def _beginning(column: Any, most_bytes: int) -> sa.Function[bytes]:

@@ -25,6 +25,7 @@ control_socket_disable = True
 proc_name = f"manyhands-{surface}"
 forwarded_allow_ips = settings.trusted_proxies
 WATCH_S = 0.05
+SWEEP_S = 30.0
 STOP_LIMIT_S = graceful_timeout - 1
 
 
@@ -39,6 +40,7 @@ def post_worker_init(worker: Any) -> None:
         from app.passwords import make_dummy_hash
 
         make_dummy_hash()
+        gevent.spawn(_sweep_forever, worker.wsgi)
     else:
         _raise_descriptor_limit()
         from app.blueprints.socket import start_hub
@@ -46,6 +48,14 @@ def post_worker_init(worker: Any) -> None:
         hub = start_hub(worker.wsgi)
         _calm_garbage_collector()
         worker.hub_stopper = gevent.spawn(_stop_with, worker, hub)
+
+
+def _sweep_forever(app: Any) -> None:
+    from app import delivery
+
+    while True:
+        gevent.sleep(SWEEP_S)
+        delivery.sweep(app)
 
 
 def worker_exit(_server: Any, worker: Any) -> None:

@@ -121,6 +121,11 @@ class Settings:
 
     # What one user may use.
 
+    # Downloads of results.
+    snapshots_max_bytes: int = setting(
+        1024 * MEGABYTE, "Bytes of finished campaigns' downloads that a web host keeps as files; 0: none."
+    )
+
     # Limits on what an owner uploads.
     kernel_max_bytes: int = setting(1 * MEGABYTE, "Largest kernel.")
     static_dataset_max_bytes: int = setting(16 * MEGABYTE, "Largest static dataset.")

@@ -12,14 +12,34 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [
-    {"errors", "settings", "codec", "states", "wording", "budget", "fragments", "framing", "proxies"},
-    {"models", "protocol", "records"},
-    {"database", "dispatcher", "migrate"},
+    {
+        "budget",
+        "codec",
+        "errors",
+        "fragments",
+        "framing",
+        "proxies",
+        "settings",
+        "states",
+        "wording",
+    },
+    {
+        "models",
+        "protocol",
+        "records",
+    },
+    {
+        "database",
+        "dispatcher",
+        "migrate",
+    },
     {
         "accounts",
         "campaigns",
         "captcha",
+        "demo",
         "devices",
+        "downloads",
         "erasure",
         "examples",
         "failures",
@@ -27,21 +47,22 @@ FLOORS = [
         "joined",
         "ledger",
         "mail",
-        "passwords",
         "packing",
+        "passwords",
         "previews",
         "pulse",
         "recovery",
         "results",
         "secrets_file",
-        "demo",
-        "downloads",
+        "sheets",
+        "snapshots",
         "throttling",
         "trials",
     },
     {
         "assets",
         "background",
+        "delivery",
         "edit_forms",
         "extensions",
         "forms",
@@ -53,8 +74,17 @@ FLOORS = [
         "security",
         "websocket",
     },
-    {"blueprints"},
-    {"__init__", "__main__", "wsgi", "cli", "serving", "start"},
+    {
+        "blueprints",
+    },
+    {
+        "__init__",
+        "__main__",
+        "cli",
+        "serving",
+        "start",
+        "wsgi",
+    },
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 NO_FLASK = {room for floor in FLOORS[:4] for room in floor} | {"background"}

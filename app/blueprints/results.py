@@ -1,25 +1,33 @@
-"""A campaign's results for its owner: a table, one result, downloads. A stranger gets 404 everywhere."""
+"""A campaign's results: a table, one result, downloads. For their owner, and for everyone where the owner said so."""
 
 from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import IO
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app import campaigns, codec, downloads, results, security
-from app.downloads import Format
+from app import campaigns, codec, delivery, downloads, results, security, sheets, snapshots, trials
+from app.campaigns import State
+from app.delivery import Parcel
+from app.downloads import Download, Format
 from app.errors import InvalidInput, ManyhandsError, NotFound
 from app.extensions import db, get_settings
 from app.models import Campaign
+from app.snapshots import Key
 
 blueprint = Blueprint("results", __name__, url_prefix="/campaign/<int:campaign_id>/results")
-CELL_OBJECTS = 100
 VALUE_OBJECTS = 2000
 
 
 @blueprint.app_template_filter()
 def cell(data: bytes) -> str:
     """Return the beginning of a msgpack value as one line of text."""
-    return codec.shorten(codec.unpack_value(data, max_objects=CELL_OBJECTS))
+    return codec.shorten(codec.unpack_value(data, max_objects=sheets.OBJECTS))
 
 
 @blueprint.app_template_filter()
@@ -29,14 +37,19 @@ def laid_out(data: bytes) -> str:
     return codec.lay_out(value)
 
 
-def _get_own(campaign_id: int) -> Campaign:
-    return campaigns.get_campaign(db.session(), security.get_viewer(), campaign_id)
+def _get_readable(campaign_id: int) -> Campaign:
+    return campaigns.get_readable(db.session(), security.find_viewer(), campaign_id)
+
+
+def _is_own(campaign: Campaign) -> bool:
+    viewer = security.find_viewer()
+    return viewer is not None and viewer.id == campaign.user_id
 
 
 @blueprint.get("")
 def list_all(campaign_id: int) -> ResponseReturnValue:
     """Show the outcomes of the current run in dataset order, 50 a page; ``?dataset=N`` goes to one of them."""
-    campaign = _get_own(campaign_id)
+    campaign = _get_readable(campaign_id)
     wanted = request.args.get("dataset", "")
     refusal: ManyhandsError | None = None
     if wanted:
@@ -46,13 +59,17 @@ def list_all(campaign_id: int) -> ResponseReturnValue:
             return redirect(url_for("results.show", campaign_id=campaign_id, result_id=position), 303)
         except (InvalidInput, NotFound) as error:
             refusal = error
+    page = results.list_results(db.session(), campaign, _parse_position(request.args.get("after", "-1"), "after"))
     html = render_template(
         "results/all.html",
         overview=campaigns.get_overview(db.session(), campaign),
-        page=results.list_results(db.session(), campaign, _parse_position(request.args.get("after", "-1"), "after")),
+        page=page,
+        sheet=sheets.make_sheet(page.rows),
         wanted=wanted,
         refusal=refusal,
         fields=downloads.FIELDS,
+        is_own=_is_own(campaign),
+        site_url=get_settings().site_url,
     )
     return html, refusal.http_status if refusal else 200
 
@@ -63,12 +80,65 @@ def _parse_position(text: str, field: str) -> int:
 
 @blueprint.get("/<int:result_id>")
 def show(campaign_id: int, result_id: int) -> ResponseReturnValue:
-    """Show one dataset with what became of it."""
-    campaign = _get_own(campaign_id)
-    row = results.get_result(db.session(), campaign, result_id)
+    """Show one dataset with what became of it; to its owner also on whose device, and what went wrong there."""
+    campaign = _get_readable(campaign_id)
+    row, is_own = results.get_result(db.session(), campaign, result_id), _is_own(campaign)
     before, after = results.find_neighbours(db.session(), campaign, result_id)
-    errors = results.list_errors(db.session(), campaign, result_id)
-    return render_template("results/show.html", campaign=campaign, row=row, before=before, after=after, errors=errors)
+    return render_template(
+        "results/show.html",
+        campaign=campaign,
+        row=row,
+        before=before,
+        after=after,
+        is_own=is_own,
+        errors=results.list_errors(db.session(), campaign, result_id) if is_own else [],
+        device=results.find_device(db.session(), row.volunteer_id) if is_own else "",
+    )
+
+
+# One value
+
+
+@blueprint.get("/<int:result_id>/raw")
+def download_result(campaign_id: int, result_id: int) -> ResponseReturnValue:
+    """Give one result's msgpack bytes."""
+    campaign = _get_readable(campaign_id)
+    return _send_value(campaign, results.get_value(db.session(), campaign, result_id), f"result-{result_id}", "msgpack")
+
+
+@blueprint.get("/<int:result_id>/raw.json")
+def download_result_json(campaign_id: int, result_id: int) -> ResponseReturnValue:
+    """Give one result as JSON."""
+    campaign = _get_readable(campaign_id)
+    return _send_value(campaign, results.get_value(db.session(), campaign, result_id), f"result-{result_id}", "json")
+
+
+@blueprint.get("/<int:result_id>/dataset/raw")
+def download_dataset(campaign_id: int, result_id: int) -> ResponseReturnValue:
+    """Give one dataset's msgpack bytes."""
+    campaign = _get_readable(campaign_id)
+    return _send_value(
+        campaign, trials.get_dataset(db.session(), campaign, result_id), f"dataset-{result_id}", "msgpack"
+    )
+
+
+@blueprint.get("/<int:result_id>/dataset/raw.json")
+def download_dataset_json(campaign_id: int, result_id: int) -> ResponseReturnValue:
+    """Give one dataset as JSON."""
+    campaign = _get_readable(campaign_id)
+    return _send_value(campaign, trials.get_dataset(db.session(), campaign, result_id), f"dataset-{result_id}", "json")
+
+
+def _send_value(campaign: Campaign, data: bytes, what: str, ending: str) -> Response:
+    is_json, name = ending == "json", f"campaign-{campaign.id}-{what}.{ending}"
+    parcel = _address(campaign, name, "application/json" if is_json else downloads.MEDIA_TYPES[Format.MSGPACK])
+    db.session.remove()
+    if is_json:
+        return delivery.send_once(parcel, map(str.encode, codec.iter_json(data)), None, lambda: None)
+    return delivery.send_once(parcel, iter((data,)), len(data), lambda: None)
+
+
+# All values
 
 
 @blueprint.get("/raw")
@@ -90,14 +160,45 @@ def download_csv(campaign_id: int) -> ResponseReturnValue:
 
 
 def _download(campaign_id: int, kind: Format) -> ResponseReturnValue:
-    campaign = _get_own(campaign_id)
+    """Send a finished campaign's values as a file that is kept, and a running one's as one made for this answer."""
+    campaign = _get_readable(campaign_id)
     fields = downloads.parse_fields(request.args.get("fields"), kind)
+    parcel = _address(campaign, f"campaign-{campaign.id}-results.{kind}", downloads.MEDIA_TYPES[kind])
+    overview = campaigns.get_overview(db.session(), campaign)
+    values = overview.progress.value_count
+    key = snapshots.make_key(campaign, values, kind.value, fields, is_gzip=parcel.is_gzip)
     # The request's own transaction ends here: a slow client must not hold it (R3).
-    name, owned_id = f"campaign-{campaign.id}-results.{kind}", campaign.id
     db.session.remove()
-    download = downloads.make_download(db.engine, owned_id, kind, fields, get_settings().instance_dir)
-    response = Response(download.iter_chunks(), content_type=downloads.MEDIA_TYPES[kind], direct_passthrough=True)
-    response.call_on_close(download.close)
-    response.content_length = download.size_bytes
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    make = partial(downloads.make_download, db.engine, campaign_id, kind, fields, get_settings().instance_dir)
+    if overview.state is State.DONE:
+        # Reset, deleted or tried again in this very moment: then as a running one.
+        with contextlib.suppress(snapshots.Changed):
+            return delivery.send_kept(parcel, key, _find_kept(key, make))
+    if request.method == "HEAD":
+        return delivery.describe_once(parcel)
+    download = make()
+    return delivery.send_once(parcel, download.iter_chunks(), download.size_bytes, download.close)
+
+
+def _address(campaign: Campaign, name: str, media_type: str) -> Parcel:
+    is_gzip = delivery.accepts_gzip(request.accept_encodings)
+    return Parcel(name, media_type, is_gzip=is_gzip, is_public=campaign.results_public)
+
+
+def _find_kept(key: Key, make: Callable[[], Download]) -> IO[bytes] | None:
+    """Return the file of a finished campaign's values; None where the answer has none to show."""
+    if delivery.is_current(key):
+        return None
+    kept = delivery.get_kept()
+    return kept.find(key) if request.method == "HEAD" else kept.get(key, partial(_write, key, make))
+
+
+def _write(key: Key, make: Callable[[], Download], file: IO[bytes]) -> int:
+    with contextlib.closing(make()) as download:
+        if (download.run, download.count) != (key.run, key.value_count):
+            raise snapshots.Changed
+        chunks = download.iter_chunks()
+        for chunk in delivery.compress(chunks) if key.is_gzip else chunks:
+            file.write(chunk)
+            time.sleep(0)  # the web process serves others meanwhile
+    return downloads.find_newest(db.engine, key.campaign_id, key.run)

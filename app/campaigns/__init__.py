@@ -5,7 +5,7 @@ Services: the session is passed in, and committed by the caller.
 
 from __future__ import annotations
 
-from app.campaigns.access import ID_MAX, NO_CAMPAIGN, find_served, get_campaign, get_deadline_ms
+from app.campaigns.access import ID_MAX, NO_CAMPAIGN, find_served, get_campaign, get_deadline_ms, get_readable
 from app.campaigns.changes import delete_campaign, duplicate_campaign, pause_campaign, reset_campaign, resume_campaign
 from app.campaigns.edits import Edit, Edited, edit_campaign, find_edit_problems, make_marker, may_change_sources
 from app.campaigns.kernel_errors import ErrorGroup, ExcerptLine, find_excerpt, list_kernel_errors
@@ -53,6 +53,7 @@ __all__ = [
     "get_campaign",
     "get_deadline_ms",
     "get_overview",
+    "get_readable",
     "iter_listing_problems",
     "iter_problems",
     "list_campaigns",

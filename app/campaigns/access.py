@@ -1,6 +1,7 @@
 """The ways to a campaign: an owner's own, and what anyone may see of it.
 
-A campaign is reached through `get_campaign` alone, so that a stranger's request ends in NotFound.
+An owner's is reached through `get_campaign` alone, so that a stranger's request ends in NotFound; its results, which may
+be public, through `get_readable`.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload
 
-from app.errors import NotFound
+from app.errors import NotFound, NotSignedIn
 from app.models import Campaign, User
 from app.settings import Settings
 
@@ -29,6 +30,26 @@ def get_campaign(session: Session, owner: User, campaign_id: int) -> Campaign:
     if campaign is None:
         raise NotFound(NO_CAMPAIGN)
     return campaign
+
+
+def get_readable(session: Session, viewer: User | None, campaign_id: int) -> Campaign:
+    """Return a campaign whose results somebody may read: their own, or anybody's whose results are public.
+
+    Raises:
+        NotSignedIn: nobody is signed in, and it is private or not there; the two cannot be told apart.
+        NotFound: there is none, it was deleted, or it is somebody else's and private.
+    """
+    campaign = _find_readable(session, viewer, campaign_id) if campaign_id <= ID_MAX else None
+    if campaign is None:
+        raise NotSignedIn() if viewer is None else NotFound(NO_CAMPAIGN)
+    return campaign
+
+
+def _find_readable(session: Session, viewer: User | None, campaign_id: int) -> Campaign | None:
+    query = sa.select(Campaign).options(joinedload(Campaign.schedule)).where(Campaign.id == campaign_id)
+    is_own = sa.false() if viewer is None else Campaign.user_id == viewer.id
+    query = query.where(~Campaign.deleted, sa.or_(Campaign.results_public, is_own))
+    return session.scalars(query).one_or_none()
 
 
 def find_served(session: Session, campaign_id: int) -> Campaign | None:

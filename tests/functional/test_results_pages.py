@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import os
 import re
 from html import unescape
 from pathlib import Path
-from typing import Any
 
 import msgpack
 import pytest
@@ -18,43 +16,10 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.database import Database
-from app.models import KernelError, Progress, Result, User
-from app.states import ResultKind
+from app.models import KernelError, Volunteer
 from tests import cast
-from tests.campaigns import make_campaign
-
-MOMENT = dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC)
-NOTHING, FAILED = ResultKind.NOTHING, ResultKind.FAILED
-
-
-def text(response: TestResponse) -> str:
-    return unescape(response.get_data(as_text=True))
-
-
-def make(database: Database, owner: cast.Person, datasets: int, outcomes: dict[int, Any]) -> int:
-    """Store Alice's campaign with these outcomes: a ResultKind, or a value."""
-    find = sa.select(User.id).where(User.email == owner.email)
-    owner_id = database.read(lambda connection: connection.execute(find).scalar_one())
-    campaign_id = make_campaign(database, [{"n": n} for n in range(datasets)], owner_id=owner_id, name="Squares <b>")
-    rows = [_row(campaign_id, position, outcome) for position, outcome in outcomes.items()]
-    kinds = [row["kind"] for row in rows]
-    progress = {
-        "campaign_id": campaign_id, "run": 1, "process": 0, "value_count": kinds.count(0),
-        "nothing_count": kinds.count(1), "failed_count": kinds.count(2), "compute_ms": 0, "result_bytes": 0,
-    }  # fmt: skip
-    if rows:
-        database.write(lambda connection: connection.execute(sa.insert(Result), rows))
-        database.write(lambda connection: connection.execute(sa.insert(Progress).values(**progress)))
-    return campaign_id
-
-
-def _row(campaign_id: int, position: int, outcome: Any) -> dict[str, Any]:
-    is_value = not isinstance(outcome, ResultKind)
-    return {
-        "campaign_id": campaign_id, "run": 1, "position": position, "kind": 0 if is_value else int(outcome),
-        "data": msgpack.packb(outcome) if is_value else None, "date_added": MOMENT, "compute_ms": 1500,
-        "volunteer_id": 1, "kernel_version": 1,
-    }  # fmt: skip
+from tests.functional.outcomes import FAILED, MOMENT, NOTHING, make
+from tests.functional.pages import text
 
 
 def cells(response: TestResponse) -> list[list[str]]:
@@ -84,32 +49,32 @@ def test_values_of_every_kind_are_readable_in_the_table(database: Database, alic
         6: FAILED,
         7: 2**64 - 1,
     }
-    campaign_id = make(database, alice, 9, outcomes)
+    campaign_id = make(database, alice.email, 9, outcomes)
     response = alice.get(f"/campaign/{campaign_id}/results")
     assert response.status_code == 200
     assert [row[:4] for row in cells(response)] == [
-        ["0", '{"n": 0}', "42", "1.5 seconds"],
-        ["1", '{"n": 1}', '"<i>hi</i>"', "1.5 seconds"],
-        ["2", '{"n": 2}', "[1, [2.5]]", "1.5 seconds"],
-        ["3", '{"n": 3}', '{"a": null}', "1.5 seconds"],
-        ["4", '{"n": 4}', "<2 bytes: 00 ff>", "1.5 seconds"],
-        ["5", '{"n": 5}', "nothing", "1.5 seconds"],
-        ["6", '{"n": 6}', "failed", "1.5 seconds"],
-        ["7", '{"n": 7}', "18446744073709551615", "1.5 seconds"],
+        ["0", "0", "42", "1.5 seconds"],
+        ["1", "1", '"<i>hi</i>"', "1.5 seconds"],
+        ["2", "2", "[1, [2.5]]", "1.5 seconds"],
+        ["3", "3", '{"a": null}', "1.5 seconds"],
+        ["4", "4", "<2 bytes: 00 ff>", "1.5 seconds"],
+        ["5", "5", "nothing", "1.5 seconds"],
+        ["6", "6", "failed", "1.5 seconds"],
+        ["7", "7", "18,446,744,073,709,551,615", "1.5 seconds"],
     ]
     assert "<i>hi" not in response.get_data(as_text=True)
     assert "8 of 9 datasets done: 6 with a result, 1 without, 1 failed." in re.sub(r"\s+", " ", text(response))
 
 
 def test_a_campaign_without_results_says_what_to_do(database: Database, alice: cast.Person) -> None:
-    page = text(alice.get(f"/campaign/{make(database, alice, 3, {})}/results"))
+    page = text(alice.get(f"/campaign/{make(database, alice.email, 3, {})}/results"))
     assert "No results yet" in page
     assert "3 datasets wait for volunteers" in re.sub(r"\s+", " ", page)
     assert "<table" not in page
 
 
 def test_the_pages_lead_from_one_to_the_next_and_back(database: Database, alice: cast.Person) -> None:
-    campaign_id = make(database, alice, 120, dict.fromkeys(range(120), "x"))
+    campaign_id = make(database, alice.email, 120, dict.fromkeys(range(120), "x"))
     address = f"/campaign/{campaign_id}/results"
     first = alice.get(address)
     assert [row[0] for row in cells(first)] == [str(n) for n in range(50)]
@@ -125,7 +90,7 @@ def test_the_pages_lead_from_one_to_the_next_and_back(database: Database, alice:
 
 
 def test_a_dataset_is_found_by_its_number(database: Database, alice: cast.Person) -> None:
-    campaign_id = make(database, alice, 2000, {1234: "x"})
+    campaign_id = make(database, alice.email, 2000, {1234: "x"})
     response = alice.get(f"/campaign/{campaign_id}/results?dataset=1,234")
     assert (response.status_code, response.location) == (303, f"/campaign/{campaign_id}/results/1234")
 
@@ -144,7 +109,7 @@ def test_a_dataset_is_found_by_its_number(database: Database, alice: cast.Person
 def test_a_number_that_leads_nowhere_is_answered_beside_its_field(
     database: Database, alice: cast.Person, wanted: str, status: int, message: str
 ) -> None:
-    campaign_id = make(database, alice, 9, {0: "x"})
+    campaign_id = make(database, alice.email, 9, {0: "x"})
     response = alice.get(f"/campaign/{campaign_id}/results", query_string={"dataset": wanted})
     assert response.status_code == status
     error = re.search(r'id="dataset-error">([^<]*)', response.get_data(as_text=True))
@@ -155,12 +120,12 @@ def test_a_number_that_leads_nowhere_is_answered_beside_its_field(
 
 @pytest.mark.parametrize("after", ["x", "-2", "1e3", "9" * 30, ""])
 def test_a_page_key_that_is_no_number_is_refused(database: Database, alice: cast.Person, after: str) -> None:
-    campaign_id = make(database, alice, 9, {0: "x"})
+    campaign_id = make(database, alice.email, 9, {0: "x"})
     assert alice.get(f"/campaign/{campaign_id}/results", query_string={"after": after}).status_code == 422
 
 
 def test_a_page_behind_the_last_result_says_so(database: Database, alice: cast.Person) -> None:
-    campaign_id = make(database, alice, 9, {0: "x"})
+    campaign_id = make(database, alice.email, 9, {0: "x"})
     page = alice.get(f"/campaign/{campaign_id}/results?after=2147483647")
     assert "There is nothing on this page" in text(page)
     assert links(page, "prev") == [f"/campaign/{campaign_id}/results"]
@@ -169,7 +134,7 @@ def test_a_page_behind_the_last_result_says_so(database: Database, alice: cast.P
 def test_a_page_read_between_the_counters_and_a_reset_is_empty_and_not_broken(
     database: Database, alice: cast.Person
 ) -> None:
-    campaign = make(database, alice, 1, {0: 1})
+    campaign = make(database, alice.email, 1, {0: 1})
     database.write(lambda connection: connection.execute(sa.text("delete from result")))
     page = alice.get(f"/campaign/{campaign}/results")
     assert page.status_code == 200
@@ -177,7 +142,7 @@ def test_a_page_read_between_the_counters_and_a_reset_is_empty_and_not_broken(
 
 
 def test_one_result_is_shown_with_its_dataset_and_its_neighbours(database: Database, alice: cast.Person) -> None:
-    campaign_id = make(database, alice, 9, {1: "x", 3: {"primes": list(range(100))}, 7: "x"})
+    campaign_id = make(database, alice.email, 9, {1: "x", 3: {"primes": list(range(100))}, 7: "x"})
     response = alice.get(f"/campaign/{campaign_id}/results/3")
     page = text(response)
     assert '  "primes": [\n    0, 1, 2,' in page
@@ -186,8 +151,48 @@ def test_one_result_is_shown_with_its_dataset_and_its_neighbours(database: Datab
     assert links(response, "next") == [f"/campaign/{campaign_id}/results/7"]
 
 
+def test_one_result_says_on_what_device_by_which_kernel_and_offers_itself_and_its_dataset(
+    database: Database, alice: cast.Person
+) -> None:
+    campaign_id = make(database, alice.email, 9, {3: {"n": 2**60, "b": b"\x00"}})
+    volunteer = {"id": 1, "device": "Firefox on <Linux>", "first_seen": MOMENT, "last_seen": MOMENT}
+    database.write(lambda connection: connection.execute(sa.insert(Volunteer).values(**volunteer)))
+    database.write(lambda connection: connection.execute(sa.text("update campaign set kernel_version = 4")))
+    page = re.sub(r"(<[^>]*>|\s)+", " ", alice.get(f"/campaign/{campaign_id}/results/3").get_data(as_text=True))
+    assert "On Firefox on &lt;Linux&gt;" in page
+    assert re.search(r"By kernel version +1 +of 4", page)
+    values = {"raw": b"\x82\xa1n\xcf\x10\0\0\0\0\0\0\0\xa1b\xc4\x01\0", "dataset/raw": b"\x81\xa1n\x03"}
+    for address, value in values.items():
+        response = alice.get(f"/campaign/{campaign_id}/results/3/{address}")
+        assert (response.data, response.headers["Content-Length"]) == (value, str(len(value)))
+        assert response.headers["Content-Type"] == "application/vnd.msgpack"
+    result = alice.get(f"/campaign/{campaign_id}/results/3/raw.json")
+    assert result.data == b'{"n":1152921504606846976,"b":{"$base64":"AA=="}}'
+    assert result.headers["Content-Disposition"] == f'attachment; filename="campaign-{campaign_id}-result-3.json"'
+    assert alice.get(f"/campaign/{campaign_id}/results/8/dataset/raw.json").get_json() == {"n": 8}
+
+
+@pytest.mark.parametrize(
+    ("address", "detail"),
+    [
+        ("0/raw", "Dataset 0 has no value: the kernel returned null or undefined for it."),
+        ("1/raw.json", "Dataset 1 has no value: it failed each time it was tried."),
+        ("2/raw", "Dataset 2 has no result yet."),
+        ("9/raw", "There is no dataset 9: the last one is 8."),
+        ("9/dataset/raw", "There is no dataset 9: the last one is 8."),
+        ("2147483648/dataset/raw.json", "There is no dataset 2,147,483,648: the last one is 8."),
+    ],
+)
+def test_a_value_that_is_not_there_is_404_and_the_answer_says_why(
+    database: Database, alice: cast.Person, address: str, detail: str
+) -> None:
+    campaign_id = make(database, alice.email, 9, {0: NOTHING, 1: FAILED})
+    response = alice.get(f"/campaign/{campaign_id}/results/{address}")
+    assert (response.status_code, response.get_json()["detail"]) == (404, detail)
+
+
 def test_what_has_no_value_is_said_in_words(database: Database, alice: cast.Person) -> None:
-    campaign_id = make(database, alice, 9, {0: NOTHING, 1: FAILED})
+    campaign_id = make(database, alice.email, 9, {0: NOTHING, 1: FAILED})
     error = {
         "campaign_id": campaign_id, "run": 1, "position": 1, "volunteer_id": 1, "kernel_version": 1,
         "name": "TypeError", "message": "x is <not> a function", "stack": "at main (kernel.js:3:7)",
@@ -203,13 +208,13 @@ def test_what_has_no_value_is_said_in_words(database: Database, alice: cast.Pers
 
 @pytest.mark.parametrize("result_id", ["5", "9", "2147483648", "1" * 40, "-1", "x"])
 def test_a_result_that_is_not_there_is_404(database: Database, alice: cast.Person, result_id: str) -> None:
-    campaign_id = make(database, alice, 9, {0: "x"})
+    campaign_id = make(database, alice.email, 9, {0: "x"})
     assert alice.get(f"/campaign/{campaign_id}/results/{result_id}").status_code == 404
 
 
 def test_large_values_make_small_pages(database: Database, alice: cast.Person) -> None:
     large = {"text": "x" * 1_000_000, "more": [[]] * 500_000}
-    campaign_id = make(database, alice, 3, {0: large, 1: [large], 2: b"x" * 2_000_000})
+    campaign_id = make(database, alice.email, 3, {0: large, 1: [large], 2: b"x" * 2_000_000})
     for address in ("", "/0", "/1", "/2"):
         response = alice.get(f"/campaign/{campaign_id}/results{address}")
         assert response.status_code == 200
@@ -229,7 +234,7 @@ KINDS = [
 def test_downloads_say_their_name_type_and_length(
     database: Database, alice: cast.Person, address: str, ending: str, media_type: str
 ) -> None:
-    campaign_id = make(database, alice, 9, {0: "x", 1: NOTHING, 2: [1]})
+    campaign_id = make(database, alice.email, 9, {0: "x", 1: NOTHING, 2: [1]})
     response = alice.get(f"/campaign/{campaign_id}/results/{address}")
     assert response.status_code == 200
     assert response.headers["Content-Disposition"] == f'attachment; filename="campaign-{campaign_id}-results.{ending}"'
@@ -237,11 +242,15 @@ def test_downloads_say_their_name_type_and_length(
     assert response.headers["Content-Length"] == str(len(response.data))
     assert response.headers["Cache-Control"] == "no-store"
     head = alice.browser.head(f"/campaign/{campaign_id}/results/{address}")
-    assert (head.status_code, head.headers["Content-Length"], head.data) == (200, str(len(response.data)), b"")
+    # Its length would cost as much as the whole: a campaign that still runs may leave it out (RFC 9110, 8.6).
+    assert (head.status_code, head.headers.get("Content-Length"), head.data) == (200, None, b"")
+    for name in ("Content-Disposition", "Content-Type", "Cache-Control", "Accept-Ranges", "Vary"):
+        assert head.headers[name] == response.headers[name]
+    assert response.headers["Accept-Ranges"] == "none"
 
 
 def test_raw_is_an_array_of_the_values_and_with_fields_of_maps(database: Database, alice: cast.Person) -> None:
-    address = f"/campaign/{make(database, alice, 9, {0: 'x', 1: NOTHING, 2: [1], 3: FAILED})}/results/raw"
+    address = f"/campaign/{make(database, alice.email, 9, {0: 'x', 1: NOTHING, 2: [1], 3: FAILED})}/results/raw"
     assert msgpack.unpackb(alice.get(address).data) == ["x", [1]]
     assert msgpack.unpackb(alice.get(f"{address}?fields=result,dataset_id").data) == [
         {"result": "x", "dataset_id": 0},
@@ -253,7 +262,7 @@ def test_raw_is_an_array_of_the_values_and_with_fields_of_maps(database: Databas
 
 
 def test_raw_of_a_campaign_without_results_is_an_empty_array(database: Database, alice: cast.Person) -> None:
-    address = f"/campaign/{make(database, alice, 3, {})}/results/raw"
+    address = f"/campaign/{make(database, alice.email, 3, {})}/results/raw"
     assert alice.get(address).data == b"\x90"
     assert alice.get(f"{address}.jsonl").data == b""
     assert alice.get(f"{address}.csv").data == b"dataset_id,dataset,result,date_added\r\n"
@@ -263,7 +272,7 @@ def test_raw_of_a_campaign_without_results_is_an_empty_array(database: Database,
 def test_an_unknown_field_is_refused_with_the_names_of_those_there_are(
     database: Database, alice: cast.Person, address: str
 ) -> None:
-    campaign_id = make(database, alice, 3, {0: 1})
+    campaign_id = make(database, alice.email, 3, {0: 1})
     response = alice.get(f"/campaign/{campaign_id}/results/{address}?fields=result,colour")
     assert response.status_code == 422
     error = response.get_json()
@@ -276,7 +285,7 @@ def test_an_unknown_field_is_refused_with_the_names_of_those_there_are(
 def test_who_has_not_signed_in_gets_401_and_no_redirect(
     database: Database, alice: cast.Person, client: FlaskClient, address: str
 ) -> None:
-    campaign_id = make(database, alice, 3, {0: 1})
+    campaign_id = make(database, alice.email, 3, {0: 1})
     response = client.get(f"/campaign/{campaign_id}/results/{address}", headers={"Accept": "text/html"})
     assert response.status_code == 401
     assert "WWW-Authenticate" in response.headers
@@ -290,7 +299,7 @@ def spool_files(app: Flask) -> list[str]:
 
 
 def test_the_temporary_file_goes_when_the_client_hangs_up(app: Flask, database: Database, alice: cast.Person) -> None:
-    campaign_id = make(database, alice, 3, {0: b"x" * 3_000_000})
+    campaign_id = make(database, alice.email, 3, {0: b"x" * 3_000_000})
     response = alice.get(f"/campaign/{campaign_id}/results/raw", buffered=False)
     chunks = iter(response.response)
     assert len(next(chunks)) > 0

@@ -1,7 +1,7 @@
 """The ways to a campaign: an owner's own, and what anyone may see of it.
 
-An owner's is reached through `get_campaign` alone, so that a stranger's request ends in NotFound; its results, which may
-be public, through `get_readable`.
+An owner's is reached through `get_campaign` alone, so that a stranger's request ends in NotFound; its results, which
+may be public, through `get_readable`.
 """
 
 from __future__ import annotations

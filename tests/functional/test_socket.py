@@ -220,8 +220,9 @@ def test_one_bad_frame_ends_one_connection_with_its_code_and_disturbs_nobody(
     honest = Classic.open(socket_site.socket_url, make_campaign(shared_database, ["one", "two"]))
     honest.receive_dataset()
     with connect(socket_site.socket_url, max_size=None, legacy=True) as client:
-        for frame in frames:
-            client.send(frame.replace("{campaign}", str(campaign)) if isinstance(frame, str) else frame)
+        with contextlib.suppress(ConnectionClosed):  # the first of them may have ended it already
+            for frame in frames:
+                client.send(frame.replace("{campaign}", str(campaign)) if isinstance(frame, str) else frame)
         assert close_code(client) == code
     honest.answer("fine")
     assert honest.receive_dataset() == "two"

@@ -58,9 +58,9 @@ def _register_blueprints(app: Flask, surface: Surface) -> None:
 
     app.register_blueprint(health.blueprint)
     if surface == "web":
-        from app.blueprints import campaigns, editor, execute, failures, pages, results, users
+        from app.blueprints import campaigns, editor, execute, failures, pages, providers, results, users
 
-        for module in (pages, users, editor, campaigns, execute, failures, results):
+        for module in (pages, users, providers, editor, campaigns, execute, failures, results):
             app.register_blueprint(module.blueprint)
     else:
         from app.blueprints import embed, socket

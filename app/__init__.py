@@ -68,6 +68,7 @@ def _register_blueprints(app: Flask, surface: Surface) -> None:
             execute,
             failures,
             pages,
+            providers,
             results,
             users,
         )
@@ -80,6 +81,7 @@ def _register_blueprints(app: Flask, surface: Surface) -> None:
             execute,
             failures,
             pages,
+            providers,
             results,
             users,
         ):

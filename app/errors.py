@@ -6,6 +6,8 @@
     ├── NotSignedIn             the page needs an account
     ├── TooManyRequests         a limit on frequency was reached
     ├── Conflict                the row is not in a state that allows the change
+    ├── SignInRefused           a provider's answer does not open an account; the message says why, to the person
+    ├── ProviderFailed          the site where somebody has their account does not answer as it should
     ├── DatabaseBusy            the database could not be written to in time
     ├── SettingsError           the environment holds a value that cannot work
     ├── InvalidValue            bytes that are not one msgpack value within limits (codec)
@@ -106,6 +108,20 @@ class Conflict(ManyhandsError):
 
     http_status = 409
     kind = "conflict"
+
+
+class SignInRefused(ManyhandsError):
+    """This sign-in was refused."""
+
+    http_status = 403
+    kind = "sign-in-refused"
+
+
+class ProviderFailed(ManyhandsError):
+    """The site where you have your account does not answer as it should."""
+
+    http_status = 502
+    kind = "provider-failed"
 
 
 class DatabaseBusy(ManyhandsError):

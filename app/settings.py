@@ -118,6 +118,15 @@ class Settings:
     mail_from: str = setting("", "Sender of our mails. Empty: Manyhands <no-reply@HOST of SITE_URL>.")
 
     # Signing in with a provider.
+    github_client_id: str = setting("", "Client ID of the site's OAuth app at GitHub. Empty: no sign-in with GitHub.")
+    github_client_secret: str = setting("", "Client secret of that app.", secret=True)
+    github_url: str = setting("https://github.com", "Address of GitHub, or of a GitHub Enterprise server.")
+    google_client_id: str = setting("", "Client ID of the site at Google. Empty: no sign-in with Google.")
+    google_client_secret: str = setting("", "Client secret of the site at Google.", secret=True)
+    oidc_issuer: str = setting("", "Issuer of any OpenID Connect provider, exactly as it writes it itself.")
+    oidc_client_id: str = setting("", "Client ID of the site at that provider. Empty: no sign-in with it.")
+    oidc_client_secret: str = setting("", "Client secret of the site at that provider.", secret=True)
+    oidc_name: str = setting("OpenID", "What people call that provider: the text of its button.")
 
     # What one user may use.
 
@@ -184,6 +193,7 @@ class Settings:
         for name, value in derived.items():
             object.__setattr__(self, name, value)
         self._refuse_shared_host()
+        self._refuse_half_providers()
         if self.uses_sqlite and self.socket_workers != 1:
             raise SettingsError(
                 f"SOCKET_WORKERS is {self.socket_workers}, but SQLite has room for one socket process. "
@@ -197,6 +207,23 @@ class Settings:
                 f"SITE_URL and COMPUTE_URL are both on {site.hostname}. Cookies ignore ports, so kernels would share "
                 "the site's cookies: give COMPUTE_URL a host name of its own."
             )
+
+    def _refuse_half_providers(self) -> None:
+        for names in (
+            ("github_client_id", "github_client_secret"),
+            ("google_client_id", "google_client_secret"),
+            ("oidc_issuer", "oidc_client_id", "oidc_client_secret"),
+        ):
+            missing = [name.upper() for name in names if not getattr(self, name)]
+            if 0 < len(missing) < len(names):
+                given = [name.upper() for name in names if name.upper() not in missing]
+                raise SettingsError(
+                    f"{' and '.join(given)} is set, but {' and '.join(missing)} is not: set all or none."
+                )
+        for name in ("github_url", "oidc_issuer"):
+            address = getattr(self, name)
+            if address and urlsplit(address).scheme != "https" and not is_private_address(address):
+                raise SettingsError(f"{name.upper()}={address!r} cannot be used: sign-ins need https.")
 
     @property
     def uses_sqlite(self) -> bool:
@@ -215,6 +242,12 @@ class Settings:
         return cls(**values)
 
 
+def is_private_address(address: str) -> bool:
+    """Say whether an address without TLS cannot be listened in to: http, to this machine."""
+    parts = urlsplit(address)
+    return parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+
+
 def describe(settings: Settings) -> list[tuple[str, str, str]]:
     """Return (variable, value in force, help) for every setting; secrets are not shown."""
     return [
@@ -225,7 +258,8 @@ def describe(settings: Settings) -> list[tuple[str, str, str]]:
 
 def _shown(field: dataclasses.Field[Any], value: Any) -> str:
     if field.metadata["secret"]:
-        return "(set)" if value else "(not set)"
+        unset = "(made in the instance folder)" if field.name == "secret_key" else "(not set)"
+        return "(set)" if value else unset
     return ("on" if value else "off") if isinstance(value, bool) else str(value)
 
 

@@ -122,8 +122,8 @@ def test_the_generator_sandbox_imports_nothing_of_the_application() -> None:
 
 
 def test_only_the_ledger_writes_its_tables() -> None:
-    models = "Schedule|Process|Lease|Dataset|Result|Progress|Volunteer|KernelError"
-    tables = "schedule|process|lease|dataset|result|progress|volunteer|kernel_error"
+    models = "Schedule|Process|Lease|Dataset|Result|Progress|Presence|Volunteer|KernelError"
+    tables = "schedule|process|lease|dataset|result|progress|presence|volunteer|kernel_error"
     writing = re.compile(
         rf"(insert into|update|delete from) ({tables})\b(?! =)|\b(insert|update|delete)\(({models})\)|add\(({models})\("
     )

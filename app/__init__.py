@@ -59,9 +59,9 @@ def _register_blueprints(app: Flask, surface: Surface) -> None:
 
     app.register_blueprint(health.blueprint)
     if surface == "web":
-        from app.blueprints import campaigns, editor, execute, failures, pages, results, users
+        from app.blueprints import badges, campaigns, editor, execute, failures, pages, results, sharing, users
 
-        for module in (pages, users, editor, campaigns, execute, failures, results):
+        for module in (pages, users, editor, campaigns, sharing, badges, execute, failures, results):
             app.register_blueprint(module.blueprint)
     else:
         from app.blueprints import embed, socket

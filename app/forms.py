@@ -159,6 +159,12 @@ class CampaignForm(Form):
         self.add_problem(InvalidInput(message, name))
 
 
+class OriginsForm(Form):
+    """The sites that may embed a campaign."""
+
+    origins = TextAreaField("Sites that may embed it, one on a line")
+
+
 def _exact_text(text: str) -> bytes:
     # Browsers send every line end of a text area as CRLF, whatever was pasted.
     return text.replace("\r\n", "\n").encode()

@@ -12,14 +12,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [
-    {"errors", "settings", "codec", "states", "wording", "budget", "fragments", "framing"},
+    {"errors", "settings", "codec", "origins", "states", "wording", "budget", "fragments", "framing"},
     {"models", "protocol", "records"},
     {"database", "dispatcher", "migrate"},
     {
         "accounts",
+        "badges",
         "campaigns",
         "captcha",
         "examples",
+        "embedding",
         "failures",
         "generators",
         "joined",
@@ -28,6 +30,7 @@ FLOORS = [
         "pulse",
         "results",
         "secrets_file",
+        "showcase",
         "demo",
         "downloads",
         "trials",

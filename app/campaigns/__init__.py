@@ -8,7 +8,7 @@ from __future__ import annotations
 from app.campaigns.access import ID_MAX, NO_CAMPAIGN, find_served, get_campaign, get_deadline_ms
 from app.campaigns.changes import delete_campaign, pause_campaign, reset_campaign, resume_campaign
 from app.campaigns.kernel_errors import ErrorGroup, ExcerptLine, find_excerpt, list_kernel_errors
-from app.campaigns.overviews import Overview, State, get_overview, list_campaigns
+from app.campaigns.overviews import Overview, State, get_overview, get_overviews, list_campaigns
 from app.campaigns.uploads import (
     BENEFICIARY_MAX,
     DEADLINE_MAX_S,
@@ -45,6 +45,7 @@ __all__ = [
     "get_campaign",
     "get_deadline_ms",
     "get_overview",
+    "get_overviews",
     "iter_listing_problems",
     "iter_problems",
     "list_campaigns",

@@ -8,7 +8,7 @@ from flask import Blueprint, current_app, render_template, request
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 
-from app import campaigns, embedding, examples, security, showcase, wording
+from app import campaigns, examples, security, showcase, wording
 from app.errors import InvalidInput, NotFound
 from app.extensions import db, get_settings
 from app.showcase import Figures, Kept, Offer
@@ -31,12 +31,10 @@ def _keep_figures(state: BlueprintSetupState) -> None:
 def show_home() -> ResponseReturnValue:
     """Say in one screen what this is, and let whoever comes help a listed campaign right there."""
     security.allow_embeds()
-    offer = _find_featured()
     return render_template(
         "pages/home.html",
-        offer=offer,
+        offer=_find_featured(),
         figures=current_app.extensions[FIGURES].get(lambda: showcase.read_figures(db.session())),
-        snippet=embedding.make_snippet(offer.campaign, get_settings().compute_url) if offer else None,
         examples=examples.list_examples(),
         settings=get_settings(),
     )

@@ -62,6 +62,7 @@ def _register_blueprints(app: Flask, surface: Surface) -> None:
     if surface == "web":
         from app.blueprints import (
             account,
+            badges,
             campaigns,
             changes,
             editor,
@@ -70,11 +71,13 @@ def _register_blueprints(app: Flask, surface: Surface) -> None:
             pages,
             providers,
             results,
+            sharing,
             users,
         )
 
         for module in (
             account,
+            badges,
             campaigns,
             changes,
             editor,
@@ -83,6 +86,7 @@ def _register_blueprints(app: Flask, surface: Surface) -> None:
             pages,
             providers,
             results,
+            sharing,
             users,
         ):
             app.register_blueprint(module.blueprint)

@@ -191,6 +191,12 @@ class CampaignForm(Form):
         self.add_problem(InvalidInput(message, name))
 
 
+class OriginsForm(Form):
+    """The sites that may embed a campaign."""
+
+    origins = TextAreaField("Sites that may embed it, one on a line")
+
+
 def exact_text(text: str) -> bytes:
     """Return the bytes of pasted text with its line ends as they were typed."""
     # Browsers send every line end of a text area as CRLF, whatever was pasted.

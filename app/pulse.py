@@ -96,8 +96,11 @@ class Pulse:
     def _refresh(self) -> bool:
         if self.is_doubtful or not self._is_entered:
             return False
-        ttl_s = self._settings.process_ttl_s
-        return self._database.write(lambda connection: ledger.refresh_process(connection, self.process, ttl_s))
+        return self._database.write(self._sign)
+
+    def _sign(self, connection: sa.Connection) -> bool:
+        """Write the sign of life; False when this process was declared dead. What goes with it goes in here."""
+        return ledger.refresh_process(connection, self.process, self._settings.process_ttl_s)
 
     def _begin_anew(self) -> None:
         if self._is_entered:  # else an earlier beat began, and did not get through

@@ -25,6 +25,14 @@ class Progress:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Presence:
+    """Who is there for a campaign at the moment: connections, and the threads that they offer."""
+
+    volunteers: int = 0
+    threads: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class ScheduleView:
     """What a hub needs to know of a campaign's schedule, read again every 250 ms."""
 

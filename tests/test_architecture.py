@@ -18,6 +18,7 @@ FLOORS = [
         "errors",
         "fragments",
         "framing",
+        "origins",
         "proxies",
         "settings",
         "states",
@@ -35,11 +36,13 @@ FLOORS = [
     },
     {
         "accounts",
+        "badges",
         "campaigns",
         "captcha",
         "demo",
         "devices",
         "downloads",
+        "embedding",
         "erasure",
         "examples",
         "failures",
@@ -57,6 +60,7 @@ FLOORS = [
         "results",
         "secrets_file",
         "sheets",
+        "showcase",
         "snapshots",
         "throttling",
         "trials",
@@ -174,8 +178,8 @@ def test_the_generator_sandbox_imports_nothing_of_the_application() -> None:
 
 
 def test_only_the_ledger_writes_its_tables() -> None:
-    models = "Schedule|Process|Lease|Dataset|Result|Progress|Volunteer|KernelError"
-    tables = "schedule|process|lease|dataset|result|progress|volunteer|kernel_error"
+    models = "Schedule|Process|Lease|Dataset|Result|Progress|Presence|Volunteer|KernelError"
+    tables = "schedule|process|lease|dataset|result|progress|presence|volunteer|kernel_error"
     writing = re.compile(
         rf"(insert into|update|delete from) ({tables})\b(?! =)|\b(insert|update|delete)\(({models})\)|add\(({models})\("
     )

@@ -6,9 +6,8 @@ import datetime as dt
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from markupsafe import Markup
 
-from app import campaigns, examples, security
+from app import campaigns, embedding, examples, security
 from app.campaigns import Overview
 from app.extensions import db, get_settings, write
 from app.models import Campaign
@@ -44,7 +43,7 @@ def show(campaign_id: int) -> ResponseReturnValue:
         excerpt=excerpt,
         errors=campaigns.list_kernel_errors(db.session(), campaign),
         settings=get_settings(),
-        snippet=make_snippet(campaign, get_settings().compute_url),
+        snippet=embedding.make_snippet(campaign, get_settings().compute_url),
     )
 
 
@@ -72,18 +71,6 @@ def describe(overview: Overview) -> dict[str, object]:
         "generation_error": schedule.generation_error,
         "pause_reason": schedule.pause_reason,
     }
-
-
-def make_snippet(campaign: Campaign, compute_url: str) -> str:
-    """Return the HTML that a site owner pastes: one iframe, which asks its visitor before it computes."""
-    autostart = "?autostart=1" if campaign.autostart else ""
-    return str(
-        Markup(
-            '<iframe src="{url}/embed/{id}{autostart}"\n'
-            '        title="{title}"\n'
-            '        width="320" height="150" style="border:0" loading="lazy"></iframe>'
-        ).format(url=compute_url, id=campaign.id, autostart=autostart, title=f"Help compute: {campaign.name}")
-    )
 
 
 @blueprint.post("/<int:campaign_id>/pause")

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, current_app, make_response, render_template
+from flask import Blueprint, Response, current_app, make_response, render_template, request
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from app import campaigns
+from app import campaigns, embedding
 from app.extensions import db, get_settings
 from app.models import Campaign
 from app.settings import Settings
@@ -78,6 +80,7 @@ def _show_badge(campaign: Campaign | None) -> Response:
     settings = get_settings()
     page = render_template(
         "embed/embed.html",
+        look=embedding.read_look(request.args),
         campaign=campaign,
         title=campaign.name if campaign else "Any campaign",
         owner_name=campaign.owner.full_name if campaign else "",
@@ -85,20 +88,24 @@ def _show_badge(campaign: Campaign | None) -> Response:
         compute_url=settings.compute_url,
         socket_url=settings.socket_url,
     )
-    return _locked(page, embed_policy(settings))
+    return _locked(page, embed_policy(settings, embedding.list_origins(campaign) if campaign else ()))
 
 
-def embed_policy(settings: Settings) -> str:
+def embed_policy(settings: Settings, origins: Sequence[str] = ()) -> str:
     """Return the embed page's Content-Security-Policy.
 
-    Every source is an address and not 'self', which matches nothing where the embedder sandboxes the page. There is no
-    frame-ancestors: even `*` would keep out file: pages and sandboxed ancestors.
+    Every source is an address and not 'self', which matches nothing where the embedder sandboxes the page. There is
+    frame-ancestors only where the owner chose the sites that may embed it: even `*` would keep out file: pages and
+    sandboxed ancestors. Our own site is always among them, for its preview and the pages that ask for help.
     """
+    site = urlsplit(settings.site_url)
+    ancestors = [f"frame-ancestors {' '.join(origins)} {site.scheme}://{site.netloc}"] if origins else []
     return _join(
         _page_policy(settings),
         f"script-src {settings.compute_url}/static/dist/embed.js",
         f"connect-src {settings.socket_url}",
         f"frame-src {settings.compute_url}/inner",
+        *ancestors,
     )
 
 

@@ -9,7 +9,7 @@ from app.campaigns.access import ID_MAX, NO_CAMPAIGN, find_served, get_campaign,
 from app.campaigns.changes import delete_campaign, duplicate_campaign, pause_campaign, reset_campaign, resume_campaign
 from app.campaigns.edits import Edit, Edited, edit_campaign, find_edit_problems, make_marker, may_change_sources
 from app.campaigns.kernel_errors import ErrorGroup, ExcerptLine, find_excerpt, list_kernel_errors
-from app.campaigns.overviews import Overview, State, get_overview, list_campaigns
+from app.campaigns.overviews import Overview, State, get_overview, get_overviews, list_campaigns
 from app.campaigns.uploads import (
     BENEFICIARY_MAX,
     DEADLINE_MAX_S,
@@ -54,6 +54,7 @@ __all__ = [
     "get_deadline_ms",
     "get_overview",
     "get_readable",
+    "get_overviews",
     "iter_listing_problems",
     "iter_problems",
     "list_campaigns",

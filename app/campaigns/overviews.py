@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload
@@ -59,7 +60,11 @@ def list_campaigns(session: Session, owner: User) -> list[Overview]:
         .where(Campaign.user_id == owner.id, ~Campaign.deleted)
         .order_by(Campaign.id.desc())
     )
-    campaigns = session.scalars(query).all()
+    return get_overviews(session, session.scalars(query).all())
+
+
+def get_overviews(session: Session, campaigns: Sequence[Campaign]) -> list[Overview]:
+    """Return the states and counts of several campaigns, read at once."""
     progress = ledger.sum_progress(session.connection(), [(c.id, c.schedule.run) for c in campaigns])
     return [_overview(campaign, progress[campaign.id]) for campaign in campaigns]
 

@@ -48,6 +48,7 @@ from app.protocol import (
     ServerText,
     encode_datasets,
 )
+from app.records import Presence
 from app.settings import Settings
 from app.websocket import WebSocket, encode_binary, encode_text
 
@@ -70,7 +71,7 @@ class Hub:
         self.limits = Limits(settings.result_max_bytes, settings.batch_max_bytes, settings.max_want)
         self.dispatcher = Dispatcher(_rules(settings), self.budget)
         self.catalogue = Catalogue(database, settings)
-        self.heart = Heart(settings, database, clock, reborn=self.dispatcher.disown)
+        self.heart = Heart(settings, database, clock, reborn=self.dispatcher.disown, count_present=self._count_present)
         self.writer = Writer(
             database,
             process=lambda: self.heart.process,
@@ -269,6 +270,10 @@ class Hub:
             self._act(self.dispatcher.looked(views, self.clock()))
         if self._serves_any():
             self.reception.offer(only_news=True)
+
+    def _count_present(self) -> dict[int, Presence]:
+        campaigns = self.dispatcher.campaigns.values()
+        return {c.id: Presence(len(c.members), c.threads) for c in campaigns if c.members}
 
     def _serves_any(self) -> bool:
         return any(member.takes_any for member in self.dispatcher.members.values())

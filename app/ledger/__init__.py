@@ -1,4 +1,4 @@
-"""The only writer of schedule, process, lease, dataset, result, progress, volunteer and kernel_error.
+"""The only writer of schedule, process, lease, dataset, result, progress, presence, volunteer and kernel_error.
 
 Every function takes an open connection and does one step of a transaction that its caller commits; none of them knows
 Flask, a socket or a clock of its own. Each state transition has its name and its one place here:
@@ -43,6 +43,7 @@ from app.ledger.leases import (
     take_block,
 )
 from app.ledger.outcomes import BYTES_PER_INSERT, Batch, forget_old_results, store
+from app.ledger.presence import count_present, note_presence, sum_presence
 from app.ledger.processes import bury_dead, bury_kind, count_alive, enter_process, leave_process, refresh_process
 from app.ledger.schedules import (
     close_schedule,
@@ -68,6 +69,7 @@ __all__ = [
     "claim_generation",
     "close_schedule",
     "count_alive",
+    "count_present",
     "enter_process",
     "fail_generation",
     "fill_generation",
@@ -80,6 +82,7 @@ __all__ = [
     "forget_old_results",
     "free_leases",
     "leave_process",
+    "note_presence",
     "open_schedule",
     "pause_unloadable",
     "refresh_process",
@@ -94,6 +97,7 @@ __all__ = [
     "retry",
     "set_intent",
     "store",
+    "sum_presence",
     "sum_progress",
     "take_block",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from app.ledger.leases import free_leases
+from app.ledger.presence import forget_presence
 from app.ledger.sql import for_update, now_ms
 from app.models import Process, Schedule
 from app.states import Generation
@@ -31,6 +32,7 @@ def leave_process(connection: sa.Connection, process: int) -> None:
     """End a process: its leases are free at once, and its counters join those of the processes that ended."""
     connection.execute(sa.delete(Process).where(Process.id == process))
     free_leases(connection, process)
+    forget_presence(connection, process)
     _free_generations(connection, process)
     _fold_progress(connection, process)
 
@@ -70,6 +72,7 @@ def count_alive(connection: sa.Connection, kind: str) -> int:
 def _free_orphans(connection: sa.Connection) -> None:
     for process in connection.execute(_ORPHANS).scalars().all():
         free_leases(connection, process)
+        forget_presence(connection, process)
         _free_generations(connection, process)
         _fold_progress(connection, process)
 
@@ -96,6 +99,7 @@ _ORPHANS = sa.text(
     """
     select owner from (select process as owner from lease where process is not null
                        union select generator from schedule where generator is not null
+                       union select process from presence
                        union select process from progress where process <> 0) owners
     where not exists (select 1 from process p where p.id = owners.owner) order by owner
     """

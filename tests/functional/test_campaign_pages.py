@@ -297,8 +297,11 @@ class TestPage:
         assert snippet.endswith("></iframe>")
         assert "autostart" not in snippet
 
-    def test_the_snippet_asks_for_autostart_where_the_campaign_allows_it(self, alice: cast.Person) -> None:
-        assert "?autostart=1" in text(alice.get(f"/campaign/{make(alice, autostart='on')}"))
+    def test_the_snippet_here_never_asks_for_autostart_the_embed_page_has_that_one(self, alice: cast.Person) -> None:
+        campaign_id = make(alice, autostart="on")
+        html = text(alice.get(f"/campaign/{campaign_id}"))
+        assert "?autostart=1" not in html
+        assert f'href="/campaign/{campaign_id}/embed"' in html
 
     def test_a_generators_error_is_shown_with_its_line_marked(self, alice: cast.Person, database: Database) -> None:
         source = "\r\n".join(["({", "  main() {", "    return <nothing>;", "  },", "})"])

@@ -25,7 +25,7 @@ def test_anyone_sees_who_computes_what_and_the_badge(
 
 
 def test_other_pages_may_not_frame_anything(client: FlaskClient) -> None:
-    assert "frame-src" not in client.get("/").headers["Content-Security-Policy"]
+    assert "frame-src" not in client.get("/how_it_works").headers["Content-Security-Policy"]
 
 
 def test_a_deleted_or_unknown_campaign_is_not_found(client: FlaskClient, database: Database) -> None:

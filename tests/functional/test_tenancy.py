@@ -24,7 +24,10 @@ from tests.campaigns import make_campaign
 # Who may open what has no campaign's id in it.
 PUBLIC = {
     "account.verify_email",  # by a link that came by mail, perhaps in another browser
+    "badges.show_json",  # whoever knows a badge's key
+    "badges.show_svg",
     "health.show_health",
+    "pages.list_contribute",
     "pages.show_contribute_any",
     "pages.show_home",
     "pages.show_how_it_works",

@@ -1,4 +1,4 @@
-// A campaign's page: keeps its figures moving, and copies the embed snippet.
+// A campaign's page: keeps its figures moving.
 
 const POLL_MS = 1000;
 const POLL_IDLE_MS = 5000;
@@ -79,22 +79,4 @@ async function keepPolling() {
   if (wait) setTimeout(keepPolling, wait);
 }
 
-/** @param {HTMLButtonElement} button */
-function makeCopier(button) {
-  const source = document.getElementById(button.dataset.copy);
-  const said = document.querySelector('[data-copied]');
-  button.hidden = false;
-  button.addEventListener('click', async () => {
-    try {
-      await navigator.clipboard.writeText(source.textContent);
-      said.textContent = 'Copied.';
-    } catch {
-      getSelection().selectAllChildren(source);
-      said.textContent = 'Selected: press Ctrl+C or ⌘C to copy.';
-    }
-    setTimeout(() => { said.textContent = ''; }, 4000);
-  });
-}
-
-for (const button of document.querySelectorAll('[data-copy]')) makeCopier(button);
 setTimeout(keepPolling, POLL_MS);

@@ -98,8 +98,11 @@ def _make_campaigns(site: Site, database: Database) -> dict[str, object]:
     owner = database.read(lambda connection: connection.execute(find).scalar_one())
     finished = make_campaign(
         database, [{"n": n} for n in range(40)], owner_id=owner, name=LONG_NAME,
-        description="Even roots.\nAnd no odd ones.", kernel=KERNEL,
+        description="Even roots.\nAnd no odd ones.", kernel=KERNEL, autostart=True,
     )  # fmt: skip
+    shared = sa.update(Campaign).where(Campaign.id == finished)
+    shared = shared.values(badge_key="A" * 24, embed_origins="https://example.org https://*.example.net:8443")
+    database.write(lambda connection: connection.execute(shared))
     _compute(site, finished, 40)
     example = examples.get_example("primes")
     running = make_campaign(

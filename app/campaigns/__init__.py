@@ -5,7 +5,7 @@ Services: the session is passed in, and committed by the caller.
 
 from __future__ import annotations
 
-from app.campaigns.access import ID_MAX, NO_CAMPAIGN, find_served, get_campaign, get_deadline_ms
+from app.campaigns.access import ID_MAX, NO_CAMPAIGN, find_newest_id, find_served, get_campaign, get_deadline_ms
 from app.campaigns.changes import delete_campaign, pause_campaign, reset_campaign, resume_campaign
 from app.campaigns.kernel_errors import ErrorGroup, ExcerptLine, find_excerpt, list_kernel_errors
 from app.campaigns.overviews import Overview, State, get_overview, list_campaigns
@@ -41,6 +41,7 @@ __all__ = [
     "create_campaign",
     "delete_campaign",
     "find_excerpt",
+    "find_newest_id",
     "find_served",
     "get_campaign",
     "get_deadline_ms",

@@ -42,10 +42,14 @@ const keeping = new Keeping(
   new Draft(() => localStorage, facts.userId),
   { read: () => readFields(form), write: (fields) => writeFields(form, fields, sources, staticDataset) },
   parts,
-  { newestId: Number(facts.newestId), hasErrors: 'wrong' in facts, isChosen: 'chosen' in facts },
+  {
+    newestId: Number(facts.newestId), hasErrors: 'wrong' in facts, isChosen: 'chosen' in facts, start: location.search,
+    isBack: performance.getEntriesByType('navigation')[0]?.type !== 'navigate',
+  },
 );
 
 keeping.begin();
+parts.keys.hidden = false;
 refuseOtherDrops();
 form.addEventListener('input', () => keeping.note());
 form.addEventListener('change', ({ target }) => {

@@ -1,5 +1,6 @@
-// Runs once, on the server, and returns all datasets. Good pieces take a volunteer from a tenth of a second to some
-// seconds: make them larger where yours are quicker.
+// Runs once, on the server, and returns all datasets. A good piece
+// takes a volunteer a tenth of a second to some seconds: make them
+// larger where yours are quicker.
 (function () {
   const first = 1;
   const last = 100000;

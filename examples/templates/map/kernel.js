@@ -1,6 +1,7 @@
-// Runs in volunteers' browsers: main gets one dataset, and what it returns is stored as that dataset's result.
+// Runs in volunteers' browsers. main gets one dataset, and what it
+// returns is stored as the result of that dataset.
 (function () {
-  // Put your own function here. This one counts the divisors of a number.
+  // Put your own function here. This one counts a number's divisors.
   function compute(n) {
     let divisors = 0;
     for (let d = 1; d * d <= n; d++) {
@@ -10,7 +11,8 @@
   }
 
   /**
-   * @param {{from: number, to: number}} dataset a piece of the range; `to` is not included
+   * @param {{from: number, to: number}} dataset a piece of the range,
+   *   `to` not included
    * @returns {number[]} one value for each number of the piece
    */
   function main({ from, to }) {

@@ -1,7 +1,9 @@
-// Draws random points in a square and counts those within the circle: 4 × inside / samples comes close to π.
+// Draws random points in a square and counts those within the circle:
+// 4 × inside / samples comes close to π.
 (function () {
-  // Math.random cannot be seeded. This generator (mulberry32) gives the same numbers for the same seed everywhere,
-  // so that anybody can repeat a result.
+  // Math.random cannot be seeded. This one (mulberry32) gives the same
+  // numbers for the same seed everywhere, so that a result can be
+  // repeated.
   function makeRandom(seed) {
     let state = seed;
     return () => {

@@ -1,4 +1,5 @@
-// A grid: every amplitude with every rate. Whole numbers are counted and divided, because sums of 0.01 drift.
+// A grid: every amplitude with every rate. Whole numbers are counted
+// and divided, because sums of 0.01 drift.
 (function () {
   function main() {
     const datasets = [];

@@ -1,9 +1,10 @@
-// How well does a curve amplitude × exp(−rate × time) fit the measurements, for one choice of both parameters?
+// How well does the curve amplitude × exp(−rate × time) fit the
+// measurements, for one choice of both parameters?
 (function () {
   let times;
   let values;
 
-  /** Called once in each thread, before the first dataset, with the text of the static dataset. */
+  /** Called once in each thread, before the first dataset. */
   function loadStaticDataset(text) {
     ({ times, values } = JSON.parse(text));
   }
@@ -14,8 +15,9 @@
   }
 
   /**
-   * @param {{amplitude: number, rate: number}} dataset one combination of the parameters
-   * @returns {{amplitude: number, rate: number, error: number}} with the sum of the squared differences
+   * @param {{amplitude: number, rate: number}} dataset one combination
+   * @returns {{amplitude: number, rate: number, error: number}} with the
+   *   sum of the squared differences
    */
   function main(dataset) {
     let error = 0;

@@ -12,6 +12,7 @@ import {
 } from '@codemirror/view';
 import { classHighlighter } from '@lezer/highlight';
 import { clearFault, faultField, markFault } from './fault.js';
+import { typeOverSelection } from './typing.js';
 
 // How long somebody has stopped typing before the source is looked at.
 const CHECK_AFTER_MS = 600;
@@ -97,7 +98,7 @@ function isInSight(element) {
 function listExtensions(area, { nonce, onChange, onRun, check }, write) {
   return [
     lineNumbers(), history(), drawSelection(), highlightSpecialChars(), highlightActiveLine(), indentOnInput(),
-    bracketMatching(), closeBrackets(), highlightSelectionMatches(), search({ top: true }), faultField,
+    bracketMatching(), closeBrackets(), highlightSelectionMatches(), search({ top: true }), faultField, typeOverSelection,
     javascript(), syntaxHighlighting(classHighlighter), lintGutter(), tooltips({ position: 'absolute' }),
     linter((view) => diagnose(view.state.doc, check), { delay: CHECK_AFTER_MS }),
     keymap.of([{ key: 'Mod-Enter', run: () => (onRun(), true), preventDefault: true }]),

@@ -9,6 +9,7 @@ const MOST_CHARACTERS = 1 << 20;
  * @property {Record<string, string | boolean>} fields by their names
  * @property {number} savedAt in ms since 1970
  * @property {string[]} left the names of fields that were too long to be kept
+ * @property {string} start the query of the address where it was typed: what it was started from
  * @property {number} [sentAfter] it was sent when this was the owner's newest campaign
  */
 
@@ -45,11 +46,12 @@ export class Draft {
   /**
    * @param {Record<string, string | boolean>} fields
    * @param {number} savedAt
+   * @param {string} start
    * @returns {string[] | undefined} the names of fields that were too long; undefined: nothing could be kept
    */
-  save(fields, savedAt) {
+  save(fields, savedAt, start) {
     const { fitting, left } = fit(fields);
-    return this.write({ fields: fitting, savedAt, left }) ? left : undefined;
+    return this.write({ fields: fitting, savedAt, start, left }) ? left : undefined;
   }
 
   /** The form is on its way. @param {number} newestId of the owner's campaigns, before it */

@@ -9,7 +9,8 @@ export class Keeping {
    * @param {import('./draft.js').Draft} draft
    * @param {{read: () => Record<string, string | boolean>, write: (fields: object) => void}} fields of the page
    * @param {Record<string, HTMLElement>} parts
-   * @param {{newestId: number, hasErrors: boolean, isChosen: boolean}} facts
+   * @param {{newestId: number, hasErrors: boolean, isChosen: boolean, isBack: boolean, start: string}} facts isChosen:
+   *   the address says what to start from; isBack: the page was reloaded, or come back to
    */
   constructor(draft, fields, parts, facts) {
     Object.assign(this, { draft, fields, parts, facts, initial: fields.read(), isChanged: facts.hasErrors });
@@ -23,8 +24,14 @@ export class Keeping {
     this.draft.discardOthers();
     this.kept = this.draft.load(this.facts.newestId);
     if (this.kept === undefined || this.facts.hasErrors) return;
-    if (this.facts.isChosen) this.offer();
-    else this.restore();
+    if (this.isWanted) this.restore();
+    else this.offer();
+  }
+
+  // Whoever reloads a page that began with a template wants what was made of it; whoever chooses one does not.
+  get isWanted() {
+    const { isChosen, isBack, start } = this.facts;
+    return !isChosen || (isBack && this.kept.start === start);
   }
 
   offer() {
@@ -68,7 +75,7 @@ export class Keeping {
     clearTimeout(this.timer);
     if (!this.isChanged || this.isSent) return;
     this.isChanged = false;
-    const left = this.draft.save(this.fields.read(), Date.now());
+    const left = this.draft.save(this.fields.read(), Date.now(), this.facts.start);
     this.parts.unkept.hidden = left !== undefined && left.length === 0;
   }
 

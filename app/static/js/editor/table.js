@@ -74,8 +74,9 @@ export class Table {
     const cell = this.findRow(number)?.querySelector('.came');
     if (cell === undefined || cell === null) return;
     cell.textContent = describeResult(outcome);
+    cell.title = cell.textContent;
     cell.classList.toggle('bad', ![VALUE, NOTHING].includes(outcome.kind));
-    if (outcome.ms !== undefined && outcome.kind !== FAILED) cell.append(makeSmall(` ${sayTime(outcome.ms)}`));
+    if (outcome.ms !== undefined && outcome.kind !== FAILED) cell.prepend(makeSmall(`${sayTime(outcome.ms)} `));
   }
 }
 
@@ -111,6 +112,7 @@ function makeCell(name, content, className = '') {
   const cell = document.createElement(name);
   cell.className = className;
   cell.append(content);
+  if (className === 'given') cell.title = content; // The rest of what does not fit on its line.
   return cell;
 }
 

@@ -17,14 +17,13 @@ export function estimateMs({ datasets, msPerDataset, volunteers, threads }) {
 
 /** @param {number} ms @returns {string} such as "about 3 hours"; no more digits than an estimate has */
 export function sayAbout(ms) {
-  if (ms < 1000) return 'less than a second';
   for (const [unit, unitMs] of UNITS) {
     const count = ms / unitMs;
-    if (count < 0.95 && unit !== 'second') continue;
+    if (count < 1) continue;
     const shown = count < 9.5 ? Number(count.toPrecision(2)) : Math.round(Number(count.toPrecision(2)));
     return `about ${shown.toLocaleString('en')} ${unit}${shown === 1 ? '' : 's'}`;
   }
-  return 'about 1 second';
+  return 'less than a second';
 }
 
 /**

@@ -38,7 +38,8 @@ class TestTheWholeWay:
         desk.write("dataset_gen", NUMBERS)
         desk.write(
             "kernel",
-            "(() => { let s; return { loadStaticDataset(t) { s = t; }, main(d) { console.log('at', d.n); return s + d.n; } }; })()",
+            "(() => { let s; return { loadStaticDataset(t) { s = t; },\n"
+            " main(d) { console.log('at', d.n); return s + d.n; } }; })()",
         )
         desk.page.get_by_label("Static dataset as text").fill("n = ")
         desk.press("Preview datasets")

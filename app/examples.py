@@ -1,4 +1,4 @@
-"""The complete campaigns in examples/, which the upload form can start from.
+"""The complete campaigns in examples/, and the templates beside them, which the upload form can start from.
 
 An example is a folder as `packing` has it: a campaign that was exported is one, too.
 """
@@ -12,6 +12,7 @@ from app import packing
 from app.errors import NotFound
 
 FOLDER = Path(__file__).resolve().parent.parent / "examples"
+TEMPLATES = FOLDER / "templates"  # small commented beginnings in the same format, which the demo does not run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +56,7 @@ def get_example(slug: str, folder: Path = FOLDER) -> Example:
     for example in list_examples(folder):
         if example.slug == slug:
             return example
-    raise NotFound(f"There is no example called “{slug}”.")
+    raise NotFound(f"There is no {'template' if folder == TEMPLATES else 'example'} called “{slug}”.")
 
 
 def _read(folder: Path) -> Example:

@@ -239,10 +239,16 @@ def allow_sandbox() -> None:
     g.frames = f"frame-src {get_settings().compute_url}/inner; "
 
 
+def allow_editor() -> None:
+    """Let the code editors of this response's page make their styles: those that carry its nonce, and no others."""
+    g.styles = f" 'nonce-{csp_nonce()}'"
+
+
 def _site_policy() -> str:
     script = f"'nonce-{g.csp_nonce}'" if "csp_nonce" in g else "'none'"
     return (
-        f"default-src 'none'; script-src {script}; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        f"default-src 'none'; script-src {script}; style-src 'self'{g.get('styles', '')}; "
+        "img-src 'self' data:; font-src 'self'; "
         f"{g.get('frames', '')}connect-src 'self'; worker-src 'self'; form-action 'self'; "
         "base-uri 'none'; frame-ancestors 'none'"
     )

@@ -5,7 +5,15 @@ Services: the session is passed in, and committed by the caller.
 
 from __future__ import annotations
 
-from app.campaigns.access import ID_MAX, NO_CAMPAIGN, find_served, get_campaign, get_deadline_ms, get_readable
+from app.campaigns.access import (
+    ID_MAX,
+    NO_CAMPAIGN,
+    find_newest_id,
+    find_served,
+    get_campaign,
+    get_deadline_ms,
+    get_readable,
+)
 from app.campaigns.changes import delete_campaign, duplicate_campaign, pause_campaign, reset_campaign, resume_campaign
 from app.campaigns.edits import Edit, Edited, edit_campaign, find_edit_problems, make_marker, may_change_sources
 from app.campaigns.kernel_errors import ErrorGroup, ExcerptLine, find_excerpt, list_kernel_errors
@@ -49,6 +57,7 @@ __all__ = [
     "make_marker",
     "may_change_sources",
     "find_excerpt",
+    "find_newest_id",
     "find_served",
     "get_campaign",
     "get_deadline_ms",

@@ -52,6 +52,11 @@ def _find_readable(session: Session, viewer: User | None, campaign_id: int) -> C
     return session.scalars(query).one_or_none()
 
 
+def find_newest_id(session: Session, owner: User) -> int:
+    """Return the id of the last campaign that the owner made, deleted or not; 0 when there is none."""
+    return session.scalar(sa.select(sa.func.max(Campaign.id)).where(Campaign.user_id == owner.id)) or 0
+
+
 def find_served(session: Session, campaign_id: int) -> Campaign | None:
     """Return the campaign that an embed page may show to anyone, or None."""
     if campaign_id > ID_MAX:

@@ -54,6 +54,8 @@ SIGNED_IN_BUTTONS: dict[str, dict[str, int]] = {
     "account.end_session": {"session_id": 1},
     "account.send_verification": {},
 }
+# For programs of those signed in; test_previews.py says who gets what.
+PREVIEWS = {"editor.ask_preview", "editor.show_preview"}
 # What anyone may see of a campaign: no more than its embed page shows.
 OPEN_CAMPAIGN = {"pages.show_contribute"}
 # What each placeholder in an address beside the campaign's id becomes.
@@ -128,7 +130,7 @@ def dump(database: Database) -> dict[str, list[tuple[object, ...]]]:
 
 def test_every_route_is_classified(app: Flask) -> None:
     without_campaign = {rule.endpoint for rule in iter_rules(app) if not has_campaign(rule)}
-    assert without_campaign == PUBLIC | SIGNED_IN | set(SIGNED_IN_BUTTONS)
+    assert without_campaign == PUBLIC | SIGNED_IN | PREVIEWS | set(SIGNED_IN_BUTTONS)
     assert not any("campaign" in name and name != "campaign_id" for r in iter_rules(app) for name in r.arguments)
 
 

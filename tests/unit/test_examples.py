@@ -18,6 +18,7 @@ import quickjs
 from tests.unit.worker_sandbox.runs import generate
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+TEMPLATES = EXAMPLES / "templates"
 NAMES = ["collatz", "multiples-of-123", "primes"]
 
 # As the harness stores a result: a BigInt beyond 64 bits becomes its decimal digits. (None of these is
@@ -35,8 +36,9 @@ def read(name: str, file: str) -> str:
 
 
 def static_dataset_of(name: str) -> str:
-    [path] = (EXAMPLES / name).glob("static.*")
-    return path.read_text(encoding="utf-8")
+    texts = [path.read_text(encoding="utf-8") for path in (EXAMPLES / name).glob("static.*")]
+    assert len(texts) <= 1
+    return "".join(texts)
 
 
 def datasets_of(name: str) -> list[Any]:
@@ -77,7 +79,7 @@ def collatz_steps(number: int) -> int:
 
 
 def test_every_example_is_here_and_every_folder_is_an_example() -> None:
-    assert sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir()) == NAMES
+    assert sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir() and path != TEMPLATES) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)

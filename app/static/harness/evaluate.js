@@ -66,7 +66,8 @@ function parse(text) {
 // A source may close the parenthesis around it early and open another: then it does not stand in brackets.
 const isClosed = (source, prefix) => typeof parse(`${prefix}(() => [${source}\n])`).made === 'function';
 
-function opensAsExpression(source) {
+/** Whether a source that parses in neither way was meant as an expression. @param {string} source */
+export function opensAsExpression(source) {
   const code = own.apply(own.charCodeAt, source, [skipBlanks(source)]);
   return code === 40 || code === 123; // ( or {
 }

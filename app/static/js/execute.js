@@ -1,11 +1,9 @@
 // The page on which an owner tries the kernel: a dataset in, and out comes what a volunteer's browser would send.
 
-import { createClock } from '../harness/clock.js';
-import { decode } from '../harness/codec.js';
 import { countBefore } from '../harness/evaluate.js';
-import { openFrame } from '../harness/frame.js';
+import { createSandbox } from './execute/sandbox.js';
 import { startTrial } from './execute/trial.js';
-import { encodeTyped } from './execute/typed.js';
+import { encodeTyped, writeTyped } from './execute/typed.js';
 import { View } from './execute/view.js';
 
 const MOST_EDITED_BYTES = 1 << 16;
@@ -15,8 +13,7 @@ const view = new View(main);
 const { form, number, typed, run, stop, edit } = view.parts;
 /** What runs now: an object of its own for each run, with `halt` once it is under way. */
 let current;
-/** @type {Promise<object> | undefined} */
-let sandbox;
+const openSandbox = createSandbox(facts.innerUrl);
 /** @type {Promise<import('../harness/worker.js').Task> | undefined} */
 let task;
 
@@ -162,20 +159,8 @@ async function readRefusal(response) {
   }
 }
 
-// One frame and one timer worker serve the page for as long as it lives.
-function openSandbox() {
-  sandbox ??= openFrame(facts.innerUrl)
-    .then((frame) => ({ frame, clock: createClock(frame.spawnTimer()) }))
-    .catch(() => {
-      sandbox = undefined;
-      document.querySelector('iframe.inner')?.remove();
-      throw new Error(`the sandbox at ${facts.innerUrl} did not start. Try again in a moment.`);
-    });
-  return sandbox;
-}
-
 function editDataset(bytes) {
-  typed.value = JSON.stringify(decode(bytes), (_, value) => (typeof value === 'bigint' ? String(value) : value), 2);
+  typed.value = writeTyped(bytes);
   form.elements.from.value = 'typed';
   chooseSource();
   refuse('');

@@ -13,6 +13,10 @@ export class SourceView {
     return this.rows.length;
   }
 
+  focus() {
+    this.pane.focus();
+  }
+
   /** Take the mark away. */
   clear() {
     const row = this.marked;

@@ -1,6 +1,6 @@
 // A dataset that somebody typed as JSON, as the bytes that a volunteer would get.
 
-import { encode } from '../../harness/codec.js';
+import { decode, encode } from '../../harness/codec.js';
 
 /**
  * @param {string} text
@@ -20,6 +20,10 @@ export function encodeTyped(text, maxBytes) {
     throw new Error(`${error.message.replace('the result', 'The dataset').replace(' (does it contain itself?)', '')}.`);
   }
 }
+
+/** The text of a dataset, to be changed and typed. @param {Uint8Array} bytes @returns {string} */
+export const writeTyped = (bytes) =>
+  JSON.stringify(decode(bytes), (_, value) => (typeof value === 'bigint' ? String(value) : value), 2);
 
 function parse(text) {
   try {

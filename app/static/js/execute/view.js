@@ -4,6 +4,7 @@ import { layOut } from './layout.js';
 import { findPlace, straighten } from './place.js';
 import { SourceView } from './source.js';
 import { FAILED, NOTHING, STOPPED, UNLOADABLE, VALUE } from './trial.js';
+import { sayBytes, sayPlace, sayTime } from './words.js';
 
 const MOST_LINES = 500;
 // A character of the monospaced fonts in use is so wide, in their size; a line has these many at most.
@@ -12,10 +13,14 @@ const WIDEST = 88;
 const STATES = { [VALUE]: 'done', [NOTHING]: 'done', [FAILED]: 'failed', [UNLOADABLE]: 'failed', [STOPPED]: 'paused' };
 
 export class View {
-  /** @param {HTMLElement} root */
-  constructor(root) {
-    this.parts = Object.fromEntries([...root.querySelectorAll('[data-part]')].map((part) => [part.dataset.part, part]));
-    this.source = new SourceView(this.parts.source);
+  /**
+   * @param {HTMLElement} root
+   * @param {{lineCount: number, clear: () => void, mark: (place: object) => void, focus: () => void}} [source] that
+   *   shows the kernel
+   */
+  constructor(root, source) {
+    this.parts = findParts(root);
+    this.source = source ?? new SourceView(this.parts.source);
   }
 
   /** Forget the last run. @param {string} words about the one that starts */
@@ -114,7 +119,7 @@ export class View {
     this.parts.placeLink.onclick = (event) => {
       event.preventDefault();
       this.source.mark(place);
-      this.source.pane.focus();
+      this.source.focus();
     };
     this.source.mark(place);
   }
@@ -146,6 +151,10 @@ export class View {
   }
 }
 
+/** @param {HTMLElement} root @returns {Record<string, HTMLElement>} its parts by their names */
+export const findParts = (root) =>
+  Object.fromEntries([...root.querySelectorAll('[data-part]')].map((part) => [part.dataset.part, part]));
+
 function describe({ kind, ms, bytes }) {
   if (kind === VALUE) return `A result of ${sayBytes(bytes.length)}, in ${sayTime(ms)}.`;
   if (kind === NOTHING) return `No result: main returned null or undefined. It took ${sayTime(ms)}.`;
@@ -153,11 +162,3 @@ function describe({ kind, ms, bytes }) {
   return kind === UNLOADABLE ? 'The kernel did not load.' : 'The dataset failed.';
 }
 
-const sayPlace = ({ line, column }) => `Line ${line}${column === undefined ? ', its end' : `, column ${column}`}`;
-const sayBytes = (count) => `${count.toLocaleString('en')} byte${count === 1 ? '' : 's'}`;
-
-function sayTime(ms) {
-  if (ms < 0.1) return 'less than 0.1 ms';
-  if (ms < 1000) return `${Number(ms.toPrecision(3))} ms`;
-  return `${Number((ms / 1000).toPrecision(3))} s`;
-}

@@ -6,10 +6,7 @@ while the site is at localhost) that holds the copied snippet and nothing else.
 
 from __future__ import annotations
 
-import contextlib
-import http.server
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from app import examples, migrate
 from app.database import Database
+from tests.browser.elsewhere import third_party_page
 from tests.processes import Site, run_site
 
 pytestmark = pytest.mark.browser
@@ -52,29 +50,6 @@ def owner(chromium: Browser, site: Site) -> Iterator[BrowserContext]:
     page.wait_for_url(lambda url: not url.endswith("/signup"))
     yield context
     context.close()
-
-
-@contextlib.contextmanager
-def third_party_page(folder: Path, snippet: str) -> Iterator[str]:
-    """Serve a page of somebody else's at 127.0.0.1 that holds only the snippet."""
-    folder.joinpath("index.html").write_text(f"<!doctype html><title>Knitting</title><p>Knitting.</p>{snippet}")
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *arguments: object) -> None:
-            super().__init__(*arguments, directory=str(folder))  # type: ignore[arg-type]
-
-        def log_message(self, *_arguments: object) -> None:
-            """Keep the test's output clean."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def upload_example(page: Page, slug: str) -> None:

@@ -8,6 +8,7 @@ from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app import campaigns, examples, forms, security
+from app.errors import InvalidInput
 from app.extensions import db, get_settings, writing
 from app.models import Campaign
 
@@ -25,8 +26,11 @@ def new() -> ResponseReturnValue:
         refused = {field.name for field in form.wrong_fields()}
         found = campaigns.iter_problems(upload, viewer, get_settings())
         form.add_problems(problem for problem in found if problem.field not in refused)
-        if not form.errors:
-            return redirect(url_for("campaigns.show", campaign_id=_store(upload)), 303)
+        try:
+            if not form.errors:
+                return redirect(url_for("campaigns.show", campaign_id=_store(upload)), 303)
+        except InvalidInput as problem:  # their quota has no room for it
+            form.add_problem(problem)
     return forms.show("campaigns/new.html", form, examples=examples.list_examples(), settings=get_settings())
 
 

@@ -5,8 +5,25 @@ Services: the session is passed in, and committed by the caller.
 
 from __future__ import annotations
 
-from app.campaigns.access import ID_MAX, NO_CAMPAIGN, find_served, get_campaign, get_deadline_ms, get_readable
-from app.campaigns.changes import delete_campaign, duplicate_campaign, pause_campaign, reset_campaign, resume_campaign
+from app.campaigns.access import (
+    ID_MAX,
+    NO_CAMPAIGN,
+    find_deleted,
+    find_served,
+    get_campaign,
+    get_deadline_ms,
+    get_deleted,
+    get_readable,
+)
+from app.campaigns.changes import (
+    delete_campaign,
+    duplicate_campaign,
+    erase_campaign,
+    pause_campaign,
+    reset_campaign,
+    restore_campaign,
+    resume_campaign,
+)
 from app.campaigns.edits import Edit, Edited, edit_campaign, find_edit_problems, make_marker, may_change_sources
 from app.campaigns.kernel_errors import ErrorGroup, ExcerptLine, find_excerpt, list_kernel_errors
 from app.campaigns.overviews import Overview, State, get_overview, get_overviews, list_campaigns
@@ -45,6 +62,8 @@ __all__ = [
     "delete_campaign",
     "duplicate_campaign",
     "edit_campaign",
+    "erase_campaign",
+    "find_deleted",
     "find_edit_problems",
     "make_marker",
     "may_change_sources",
@@ -52,6 +71,7 @@ __all__ = [
     "find_served",
     "get_campaign",
     "get_deadline_ms",
+    "get_deleted",
     "get_overview",
     "get_readable",
     "get_overviews",
@@ -61,5 +81,6 @@ __all__ = [
     "list_kernel_errors",
     "pause_campaign",
     "reset_campaign",
+    "restore_campaign",
     "resume_campaign",
 ]

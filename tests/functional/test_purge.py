@@ -180,6 +180,8 @@ class TestRestoring:
         page = text(alice.get("/campaign/deleted"))
         assert "Back <again>" in page
         assert f"/campaign/{campaign_id}/restore" in page
+        ends_at = dt.datetime.now(dt.UTC) + dt.timedelta(days=30)
+        assert f">{ends_at.day} {ends_at.strftime('%B %Y')}</time>" in page
         answer = alice.post(f"/campaign/{campaign_id}/restore")
         assert (answer.status_code, answer.location) == (303, f"/campaign/{campaign_id}")
         row = read(

@@ -72,6 +72,7 @@ def _register_blueprints(app: Flask, surface: Surface) -> None:
             providers,
             results,
             sharing,
+            usage,
             users,
         )
 
@@ -87,6 +88,7 @@ def _register_blueprints(app: Flask, surface: Surface) -> None:
             providers,
             results,
             sharing,
+            usage,
             users,
         ):
             app.register_blueprint(module.blueprint)

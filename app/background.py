@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import worker_sandbox
-from app import accounts, ledger, mail, previews, throttling
+from app import accounts, ledger, mail, previews, purge, quotas, throttling
 from app.database import UNAVAILABLE, Database
 from app.generators import ROWS_PER_STEP, ClaimLost, Generators, Stopped, Task
 from app.pulse import Pulse
@@ -30,6 +30,7 @@ PREVIEW_POLL_S = 0.1
 MAIL_POLL_S = 1.0
 RETRY_S = 1.0
 SWEEP_S = 30.0
+PURGE_S = 60.0
 
 
 class Background:
@@ -59,7 +60,7 @@ class Background:
         loops: list[tuple[Callable[[], bool], float]] = [(self._generate_next, POLL_S)]
         loops *= self._settings.generators_at_once
         loops.append((self._preview_next, PREVIEW_POLL_S))
-        loops += [(self._beat, self._settings.heartbeat_s), (self._sweep, SWEEP_S)]
+        loops += [(self._beat, self._settings.heartbeat_s), (self._sweep, SWEEP_S), (self._purge, PURGE_S)]
         threads = [threading.Thread(target=self._repeat, args=loop) for loop in loops]
         # A daemon, for which nobody waits: a mail server may take a minute to answer. What it was sending is sent by
         # another process, or after the next start.
@@ -136,7 +137,20 @@ class Background:
         self._database.write(_purge_accounts)
         self._database.write(self._sweep_previews)
         self._generators.sweep(self._pulse.process)
+        if self._database.read(lambda connection: quotas.is_any_full(connection, self._settings)):
+            paused = self._database.write(lambda connection: quotas.pause_full(connection, self._settings))
+            log.info("%d campaigns are paused, since their owners have no room left", paused)
         return self._database.write(lambda connection: ledger.forget_old_results(connection, ROWS_PER_STEP)) > 0
+
+    def _purge(self) -> bool:
+        """Erase what was deleted long enough ago, until this process ends."""
+        for step in purge.iter_steps(self._database, self._settings, _now, self._stopping.wait):
+            if step.table == "campaign":
+                log.info("campaign %s was deleted long enough ago, and is erased", step.campaign_id)
+                self._generators.reopen_full()  # one that waited for room may have it now
+            if self._stopping.is_set():
+                break
+        return False
 
     def _sweep_previews(self, connection: sa.Connection) -> None:
         previews.give_up(connection, self._settings.generator_wall_s, _now())

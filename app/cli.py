@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import logging
 import os
 import signal
@@ -12,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from app.errors import ManyhandsError
 from app.settings import Settings, describe
+from app.wording import count
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,6 +44,7 @@ def _make_parser() -> argparse.ArgumentParser:
     serve = add("serve", _serve, "Run the web or the socket process (gunicorn, gevent).")
     serve.add_argument("surface", choices=["web", "socket"])
     add("background", _run_background, "Run the background process: dataset generators and housekeeping.")
+    add("purge", _purge, "Erase campaigns that were deleted longer than RESTORE_DAYS ago; safe to end at any moment.")
     sandbox = add("sandbox", _check_sandbox, "Say of each layer of the generators' sandbox whether it holds here.")
     sandbox.add_argument("action", choices=["check"])
     add("mail", _run_mail, "Run the development mail process: keep mails as files and print their links.")
@@ -92,6 +95,25 @@ def _run_background(settings: Settings, _arguments: argparse.Namespace) -> None:
     background = Background(settings, database)
     _on_stop_signal(background.stop)
     background.run()
+    database.dispose()
+
+
+def _purge(settings: Settings, _arguments: argparse.Namespace) -> None:
+    from collections import Counter
+
+    from app import purge
+    from app.database import Database
+
+    database, removed = Database(settings.database_url), Counter[str]()
+    of_campaign: Counter[str] = Counter()
+    for step in purge.iter_steps(database, settings, lambda: dt.datetime.now(dt.UTC)):
+        removed[step.table] += step.count
+        if step.campaign_id is not None:
+            of_campaign[step.table] += step.count
+        if step.table == "campaign":
+            print(f"Erased campaign {step.campaign_id}: {purge.describe(of_campaign)}.", flush=True)
+            of_campaign.clear()
+    print(f"{count(removed['campaign'], 'campaign')} and {count(removed['user'], 'account')} erased.")
     database.dispose()
 
 

@@ -9,7 +9,7 @@ N2  A generator whose `main` returns an array is run once; of one that fails not
 N3  A lock-step generator (`function*`, or anything that iterates) is pulled up to a high-water mark of pending
     datasets, and again when they have fallen to half of it. Of a pull that fails nothing is stored; what earlier
     pulls made stays, and is all that the campaign will have.
-N4  At its quota of datasets or bytes a lock-step generator waits for its owner; it does not fail.
+N4  At its quota of datasets or bytes, or its owner's, a lock-step generator waits for its owner; it does not fail.
 N5  At most `generators_alive` generators live at once in a process; the least recently needed one ends first.
 """
 
@@ -25,7 +25,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 import sqlalchemy as sa
 
 import worker_sandbox
-from app import ledger
+from app import ledger, quotas
 from app.database import Database
 from app.models import Campaign
 from app.records import GenerationClaim
@@ -38,6 +38,7 @@ ROWS_PER_STEP = 2000
 PULL_UNITS = 8 << 20  # of JSON text, after which a pull ends early: it is held in memory until it has succeeded
 KILLS_FORGIVEN = 8  # in a row; a generator that takes the machine's memory is killed each time
 NO_DATASETS = "main() returned no datasets: there is nothing to compute."
+NO_ROOM = "the datasets do not fit beside those of your other campaigns: the page “Use” of your account says what may."
 NOT_THE_SAME = (
     "the dataset generator did not make the same datasets again when it was repeated, as it is after its process has"
     " ended: nothing more was stored. A generator may depend on nothing but its own code."
@@ -258,16 +259,23 @@ class Generators:
 
     def _take_all(self, task: Task, run: Run) -> bool:
         """Store an array's datasets as they come (N2). Returns False: nothing more is to come."""
+        room = self._find_room(task)
         for blobs in run.session.pull(self._settings.datasets_max + 1 - run.position):
+            room = _take_room(room, blobs)
             self._store(task, run, blobs)
         self._finish(task, run)
         return False
 
+    def _find_room(self, task: Task) -> quotas.Room:
+        """Return what the owner's campaigns leave for this one."""
+        return self._database.read(lambda connection: quotas.find_room(connection, task.campaign_id, self._settings))
+
     def _pull(self, task: Task, run: Run) -> bool:
         """Pull up to the high-water mark (N3) or the quota (N4), and say whether the generator goes on."""
         claim = task.claim
-        room = self._settings.datasets_max - claim.generated
-        room_bytes = self._settings.datasets_max_bytes - claim.generated_bytes
+        left = self._find_room(task)
+        room = min(left.datasets, self._settings.datasets_max - claim.generated)
+        room_bytes = min(left.size_bytes, self._settings.datasets_max_bytes - claim.generated_bytes)
         # One more than there is room for tells a generator that has ended from one that is too long.
         wanted = min(self._settings.pending_high_water - claim.pending, room + 1)
         pulled = [blob for blobs in run.session.pull(wanted, units=PULL_UNITS) for blob in blobs]
@@ -321,6 +329,18 @@ class Generators:
                     connection, task.campaign_id, first, ROWS_PER_STEP
                 )
             )
+
+
+def _take_room(room: quotas.Room, blobs: Sequence[bytes]) -> quotas.Room:
+    """Return what is left of the owner's room after some datasets.
+
+    Raises:
+        GeneratorFailed: they do not fit.
+    """
+    left = quotas.Room(room.datasets - len(blobs), room.size_bytes - sum(map(len, blobs)))
+    if left.datasets < 0 or left.size_bytes < 0:
+        raise GeneratorFailed(NO_ROOM)
+    return left
 
 
 def _count_fitting(blobs: Sequence[bytes], room: int, room_bytes: int) -> int:

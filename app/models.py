@@ -44,6 +44,10 @@ class Milliseconds(sa.types.TypeDecorator[dt.datetime]):
         return None if value is None else dt.datetime.fromtimestamp(value / 1000, dt.UTC)
 
 
+# As a campaign's deleted_at: its owner wants it erased at once, and nobody may restore it.
+AT_ONCE = dt.datetime.fromtimestamp(0, dt.UTC)
+
+
 def _enum(kind: type[enum.Enum], name: str) -> sa.Enum:
     return sa.Enum(
         kind,

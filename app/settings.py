@@ -129,6 +129,12 @@ class Settings:
     oidc_name: str = setting("OpenID", "What people call that provider: the text of its button.")
 
     # What one user may use.
+    campaigns_per_user: int = setting(100, "Campaigns that one user may have, with deleted ones that can be restored.")
+    stored_bytes_per_user: int = setting(
+        4096 * MEGABYTE, "Bytes that one user's campaigns may have: sources, datasets and results."
+    )
+    datasets_per_user: int = setting(10_000_000, "Datasets that one user's campaigns may have together.")
+    restore_days: int = setting(30, "Days for which a deleted campaign can be restored; then it is erased.")
 
     # Downloads of results.
     snapshots_max_bytes: int = setting(

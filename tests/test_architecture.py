@@ -57,6 +57,8 @@ FLOORS = [
         "providers",
         "pulse",
         "recovery",
+        "purge",
+        "quotas",
         "results",
         "secrets_file",
         "sheets",

@@ -1,16 +1,18 @@
-"""An owner's campaigns: list, watch, pause, reset, delete. A stranger gets 404 everywhere."""
+"""An owner's campaigns: list, watch, pause, reset, delete, restore. A stranger gets 404 everywhere."""
 
 from __future__ import annotations
 
 import datetime as dt
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app import campaigns, embedding, examples, security
+from app import campaigns, embedding, examples, purge, quotas, security
 from app.campaigns import Overview
+from app.errors import NotFound
 from app.extensions import db, get_settings, write
 from app.models import Campaign
+from app.wording import count
 
 blueprint = Blueprint("campaigns", __name__, url_prefix="/campaign")
 
@@ -85,8 +87,9 @@ def pause(campaign_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/<int:campaign_id>/resume")
 def resume(campaign_id: int) -> ResponseReturnValue:
-    """Hand out datasets again."""
-    get_own(campaign_id)
+    """Hand out datasets again; refused while the owner has more stored than the quota allows."""
+    campaign = get_own(campaign_id)
+    quotas.check_stored(db.session().connection(), campaign.user_id, get_settings())
     write(lambda session: campaigns.resume_campaign(session, get_own(campaign_id)))
     return _to_campaign(campaign_id)
 
@@ -103,10 +106,58 @@ def reset(campaign_id: int) -> ResponseReturnValue:
 
 @blueprint.route("/<int:campaign_id>/delete", methods=["GET", "POST"])
 def delete(campaign_id: int) -> ResponseReturnValue:
-    """Ask (GET), then delete the campaign (POST)."""
+    """Ask (GET), then delete the campaign (POST). It can be restored for a while."""
     campaign = get_own(campaign_id)
     if request.method == "POST":
-        now = dt.datetime.now(dt.UTC)
-        write(lambda session: campaigns.delete_campaign(session, get_own(campaign_id), now))
+        write(lambda session: campaigns.delete_campaign(session, get_own(campaign_id), _now()))
+        flash(f"“{campaign.name}” is deleted. It can be restored for {count(get_settings().restore_days, 'day')}.")
         return redirect(url_for("campaigns.list_all"), 303)
-    return render_template("campaigns/delete.html", overview=campaigns.get_overview(db.session(), campaign))
+    overview = campaigns.get_overview(db.session(), campaign)
+    return render_template("campaigns/delete.html", overview=overview, settings=get_settings())
+
+
+@blueprint.get("/deleted")
+def list_deleted() -> ResponseReturnValue:
+    """List the viewer's deleted campaigns that can be restored, and until when."""
+    found = campaigns.find_deleted(db.session(), security.get_viewer(), _find_cutoff())
+    kept = dt.timedelta(days=get_settings().restore_days)
+    return render_template("campaigns/deleted.html", campaigns=found, kept=kept, settings=get_settings())
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def _find_cutoff() -> dt.datetime:
+    return purge.find_cutoff(get_settings(), _now())
+
+
+def _get_deleted(campaign_id: int) -> Campaign:
+    return campaigns.get_deleted(db.session(), security.get_viewer(), campaign_id, _find_cutoff())
+
+
+@blueprint.post("/<int:campaign_id>/restore")
+def restore(campaign_id: int) -> ResponseReturnValue:
+    """Bring a deleted campaign back, paused."""
+    security.get_viewer()
+    write(lambda session: campaigns.restore_campaign(session, _get_deleted(campaign_id)))
+    return _to_campaign(campaign_id)
+
+
+@blueprint.route("/<int:campaign_id>/erase", methods=["GET", "POST"])
+def erase(campaign_id: int) -> ResponseReturnValue:
+    """Ask (GET), then delete the campaign for good (POST), whether it was deleted before or not."""
+    campaign = _get_any(campaign_id)
+    if request.method == "POST":
+        write(lambda session: campaigns.erase_campaign(session, _get_any(campaign_id)))
+        flash(f"“{campaign.name}” is gone.")
+        return redirect(url_for("campaigns.list_all"), 303)
+    overview = campaigns.get_overview(db.session(), campaign)
+    return render_template("campaigns/erase.html", overview=overview)
+
+
+def _get_any(campaign_id: int) -> Campaign:
+    try:
+        return get_own(campaign_id)
+    except NotFound:
+        return _get_deleted(campaign_id)

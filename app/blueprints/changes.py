@@ -8,7 +8,7 @@ import io
 from flask import Blueprint, flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
-from app import campaigns, forms, packing, security
+from app import campaigns, forms, packing, quotas, security
 from app.campaigns import Edit, Edited
 from app.edit_forms import DuplicateForm, EditForm, ImportForm, fits_text_area
 from app.errors import Conflict, InvalidInput
@@ -39,6 +39,8 @@ def edit(campaign_id: int) -> ResponseReturnValue:
         found = campaigns.find_edit_problems(campaign, wanted, get_settings())
         form.add_problems(problem for problem in found if problem.field not in refused)
         try:
+            if wanted.resumes:
+                quotas.check_stored(db.session().connection(), campaign.user_id, get_settings())
             if not form.errors:
                 return _say_and_leave(campaign_id, wanted, _store(campaign_id, wanted))
         except InvalidInput as problem:

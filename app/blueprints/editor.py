@@ -28,8 +28,11 @@ def new() -> ResponseReturnValue:
         refused = {field.name for field in form.wrong_fields()}
         found = campaigns.iter_problems(upload, viewer, get_settings())
         form.add_problems(problem for problem in found if problem.field not in refused)
-        if not form.errors:
-            return redirect(url_for("campaigns.show", campaign_id=_store(upload)), 303)
+        try:
+            if not form.errors:
+                return redirect(url_for("campaigns.show", campaign_id=_store(upload)), 303)
+        except InvalidInput as problem:  # their quota has no room for it
+            form.add_problem(problem)
     security.allow_sandbox()
     security.allow_editor()
     return forms.show(

@@ -8,13 +8,23 @@ from __future__ import annotations
 from app.campaigns.access import (
     ID_MAX,
     NO_CAMPAIGN,
+    find_deleted,
     find_newest_id,
     find_served,
     get_campaign,
     get_deadline_ms,
+    get_deleted,
     get_readable,
 )
-from app.campaigns.changes import delete_campaign, duplicate_campaign, pause_campaign, reset_campaign, resume_campaign
+from app.campaigns.changes import (
+    delete_campaign,
+    duplicate_campaign,
+    erase_campaign,
+    pause_campaign,
+    reset_campaign,
+    restore_campaign,
+    resume_campaign,
+)
 from app.campaigns.edits import Edit, Edited, edit_campaign, find_edit_problems, make_marker, may_change_sources
 from app.campaigns.kernel_errors import ErrorGroup, ExcerptLine, find_excerpt, list_kernel_errors
 from app.campaigns.overviews import Overview, State, get_overview, get_overviews, list_campaigns
@@ -53,6 +63,8 @@ __all__ = [
     "delete_campaign",
     "duplicate_campaign",
     "edit_campaign",
+    "erase_campaign",
+    "find_deleted",
     "find_edit_problems",
     "make_marker",
     "may_change_sources",
@@ -61,6 +73,7 @@ __all__ = [
     "find_served",
     "get_campaign",
     "get_deadline_ms",
+    "get_deleted",
     "get_overview",
     "get_readable",
     "get_overviews",
@@ -70,5 +83,6 @@ __all__ = [
     "list_kernel_errors",
     "pause_campaign",
     "reset_campaign",
+    "restore_campaign",
     "resume_campaign",
 ]

@@ -6,6 +6,8 @@ may be public, through `get_readable`.
 
 from __future__ import annotations
 
+import datetime as dt
+
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload
 
@@ -55,6 +57,32 @@ def _find_readable(session: Session, viewer: User | None, campaign_id: int) -> C
 def find_newest_id(session: Session, owner: User) -> int:
     """Return the id of the last campaign that the owner made, deleted or not; 0 when there is none."""
     return session.scalar(sa.select(sa.func.max(Campaign.id)).where(Campaign.user_id == owner.id)) or 0
+
+
+def find_deleted(session: Session, owner: User, since: dt.datetime) -> list[Campaign]:
+    """Return the owner's campaigns that were deleted since a moment and can be restored, the latest first."""
+    query = _select_deleted(owner, since).order_by(Campaign.deleted_at.desc(), Campaign.id.desc())
+    return list(session.scalars(query))
+
+
+def get_deleted(session: Session, owner: User, campaign_id: int, since: dt.datetime) -> Campaign:
+    """Return one of the owner's campaigns that were deleted since a moment.
+
+    Raises:
+        NotFound: there is none, it is not deleted, it is too late, or it is somebody else's.
+    """
+    if campaign_id > ID_MAX:
+        raise NotFound(NO_CAMPAIGN)
+    query = _select_deleted(owner, since).where(Campaign.id == campaign_id).with_for_update(of=Campaign)
+    campaign = session.scalars(query).one_or_none()
+    if campaign is None:
+        raise NotFound(NO_CAMPAIGN)
+    return campaign
+
+
+def _select_deleted(owner: User, since: dt.datetime) -> sa.Select[Campaign]:
+    query = sa.select(Campaign).options(joinedload(Campaign.schedule))
+    return query.where(Campaign.user_id == owner.id, Campaign.deleted, Campaign.deleted_at >= since)
 
 
 def find_served(session: Session, campaign_id: int) -> Campaign | None:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app import ledger
 from app.campaigns.uploads import Upload, create_campaign
-from app.models import Campaign, User
+from app.models import AT_ONCE, Campaign, User
 from app.settings import Settings
 from app.states import Intent
 
@@ -29,9 +29,28 @@ def reset_campaign(session: Session, campaign: Campaign) -> None:
 
 
 def delete_campaign(session: Session, campaign: Campaign, now: dt.datetime) -> None:
-    """Take a campaign out of everybody's sight (soft delete); volunteers are sent away within a second."""
+    """Take a campaign out of everybody's sight (soft delete); volunteers are sent away within a second.
+
+    The purge takes it away for good, some days after `now`.
+    """
     campaign.deleted = True
     campaign.deleted_at = now
+    session.flush()
+    ledger.close_schedule(session.connection(), campaign.id)
+
+
+def restore_campaign(session: Session, campaign: Campaign) -> None:
+    """Bring a deleted campaign back, paused."""
+    campaign.deleted = False
+    campaign.deleted_at = None
+    session.flush()
+    ledger.reopen_schedule(session.connection(), campaign.id)
+
+
+def erase_campaign(session: Session, campaign: Campaign) -> None:
+    """Delete a campaign, or one that was deleted before, for good: the next purge takes it away."""
+    campaign.deleted = True
+    campaign.deleted_at = AT_ONCE
     session.flush()
     ledger.close_schedule(session.connection(), campaign.id)
 

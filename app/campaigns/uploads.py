@@ -11,7 +11,7 @@ from typing import Protocol
 
 from sqlalchemy.orm import Session
 
-from app import ledger
+from app import ledger, quotas
 from app.errors import InvalidInput
 from app.models import Campaign, User
 from app.settings import Settings
@@ -44,9 +44,12 @@ def create_campaign(session: Session, owner: User, upload: Upload, settings: Set
     """Store a new campaign, whose datasets the background process will generate.
 
     Raises:
-        InvalidInput: a file is missing, too large or not UTF-8, or the campaign may not be listed; names the field.
+        InvalidInput: a file is missing, too large or not UTF-8, or the campaign may not be listed; names the field. Or
+            the owner has no room for it; names none.
     """
     check_upload(upload, owner, settings)
+    sources = (upload.kernel, upload.static_dataset, upload.dataset_gen)
+    quotas.reserve(session, owner, sum(map(len, sources)), settings)
     campaign = Campaign(
         owner=owner,
         date_added=now,

@@ -22,6 +22,7 @@ done is the existence of a row that within a run only `retry` takes away, where 
 from __future__ import annotations
 
 from app.ledger.failures import Retried, retry
+from app.ledger.forgetting import drop_schedule, find_orphans, forget_campaign
 from app.ledger.generation import (
     add_datasets,
     claim_generation,
@@ -70,14 +71,17 @@ __all__ = [
     "close_schedule",
     "count_alive",
     "count_present",
+    "drop_schedule",
     "enter_process",
     "fail_generation",
     "fill_generation",
     "find_held_elsewhere",
     "find_kept",
     "find_offers",
+    "find_orphans",
     "find_views",
     "finish_generation",
+    "forget_campaign",
     "forget_datasets",
     "forget_old_results",
     "free_leases",

@@ -56,6 +56,7 @@ class TestChanges:
         answer = alice.post(f"/campaign/{campaign_id}/delete")
         assert (answer.status_code, answer.location) == (303, "/campaign/all")
         assert read(database, campaign_id, Campaign.deleted, Schedule.deleted) == (True, True)
+        assert "“To be deleted” is deleted. It can be restored for 30 days." in text(alice.get("/campaign/all"))
         assert "To be deleted" not in text(alice.get("/campaign/all"))
 
     PAGES = ("", "/status", "/delete", "/datasets/reset")

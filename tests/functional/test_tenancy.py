@@ -45,8 +45,10 @@ SIGNED_IN = {
     "account.list_sessions",
     "account.show",
     "campaigns.list_all",
+    "campaigns.list_deleted",
     "changes.bring_in",
     "editor.new",
+    "usage.show",
 }
 # What somebody signed in changes by a button, with what each placeholder in its address becomes.
 SIGNED_IN_BUTTONS: dict[str, dict[str, int]] = {

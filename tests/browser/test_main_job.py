@@ -44,7 +44,7 @@ def owner(chromium: Browser, site: Site) -> Iterator[BrowserContext]:
     page.goto("/signup")
     for label, value in (("First name", "Olive"), ("Last name", "Owner"), ("E-mail", "olive@example.org")):
         page.get_by_label(label).fill(value)
-    page.get_by_label("Password").fill("correct horse battery")
+    page.get_by_role("textbox", name="Password").fill("correct horse battery")
     expect(page.locator("altcha-widget input[name=altcha]")).not_to_have_value("", timeout=30_000)
     page.get_by_role("button", name="Make the account").click()
     page.wait_for_url(lambda url: not url.endswith("/signup"))
@@ -59,7 +59,7 @@ def upload_example(page: Page, slug: str) -> None:
     page.get_by_label("Name", exact=False).first.fill(slug)
     for field, name in (("kernel", "kernel.js"), ("static_dataset", "static.json"), ("dataset_gen", "generator.js")):
         page.locator(f"input[type=file][name={field}]").set_input_files(folder / name)
-    page.locator("form.campaign-form button.primary").click()
+    page.get_by_role("button", name="Make the campaign").click()
     page.wait_for_url(re.compile(r"/campaign/\d+$"))
 
 

@@ -94,7 +94,7 @@ def sign_up(context: BrowserContext, email: str) -> None:
     page.goto("/signup")
     for label, value in (("First name", "Olive"), ("Last name", "Owner"), ("E-mail", email)):
         page.get_by_label(label).fill(value)
-    page.get_by_label("Password").fill("correct horse battery")
+    page.get_by_role("textbox", name="Password").fill("correct horse battery")
     page.get_by_role("button", name="Make the account").click()
     page.wait_for_url(lambda url: not url.endswith("/signup"))
     page.close()

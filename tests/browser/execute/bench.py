@@ -43,6 +43,7 @@ class Bench:
         owner_id = self.database.read(lambda connection: connection.execute(find).scalar_one())
         data = [{"n": n} for n in range(10)] if datasets is None else datasets
         options.setdefault("static_dataset", "")
+        options.setdefault("listed", False)  # for which an address would have to be verified
         campaign_id = make_campaign(self.database, data, owner_id=owner_id, kernel=kernel, **options)
         update = sa.update(Campaign).where(Campaign.id == campaign_id).values(deadline_ms=deadline_ms)
         self.database.write(lambda connection: connection.execute(update))

@@ -34,7 +34,7 @@ def owner(chromium: Browser, site: Site) -> Iterator[BrowserContext]:
     page.goto("/signup")
     for label, value in (("First name", "Olive"), ("Last name", "Owner"), ("E-mail", EMAIL)):
         page.get_by_label(label).fill(value)
-    page.get_by_label("Password").fill("correct horse battery")
+    page.get_by_role("textbox", name="Password").fill("correct horse battery")
     page.get_by_role("button", name="Make the account").click()
     page.wait_for_url(lambda url: not url.endswith("/signup"))
     page.close()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html import unescape
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -20,6 +22,7 @@ from app.settings import Settings
 from app.showcase import KEPT_S, PAGE_SIZE, Kept
 from app.states import Generation, Intent, ResultKind
 from tests.campaigns import make_campaign
+from tests.conftest import BOTH_DATABASES, make_database
 
 PROCESS = 11
 HOUR_MS = 3_600_000
@@ -33,6 +36,17 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+@pytest.fixture
+def database_url(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """SQLite, but where what is asked of the database is what matters."""
+    kind = getattr(request, "param", "sqlite")
+    with make_database(kind, tmp_path / "instance", request) as url:
+        yield url
+
+
+on_both_databases = pytest.mark.parametrize("database_url", BOTH_DATABASES, indirect=True)
 
 
 @pytest.fixture
@@ -109,6 +123,7 @@ class TestHome:
         assert "No campaign asks everybody for help just now" in html
         assert "Unlisted" not in html
 
+    @on_both_databases
     @pytest.mark.parametrize("schedule", STATES_WITHOUT_HELP)
     def test_a_campaign_that_nobody_can_help_is_not_shown(
         self, client: FlaskClient, database: Database, schedule: dict[str, object]
@@ -132,6 +147,7 @@ class TestHome:
         shown = {int(frames(say(client))[0].rsplit("/", 1)[1]) for _ in range(40)}
         assert shown == two
 
+    @on_both_databases
     def test_its_figures_are_those_of_the_ledger(self, client: FlaskClient, database: Database) -> None:
         listed = make_campaign(database, [1, 2, 3])
         make_campaign(database, [1], listed=False)
@@ -183,6 +199,7 @@ class TestHome:
 class TestTheList:
     """Campaigns whose owners ask everybody."""
 
+    @on_both_databases
     def test_it_says_what_for_whom_by_whom_and_how_far(self, client: FlaskClient, database: Database) -> None:
         campaign = make_campaign(
             database, [1, 2, 3, 4], name="Moths", description="Counts <moths>", beneficiary="Their friends"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -20,6 +21,10 @@ T = TypeVar("T")
 db = SQLAlchemy(model_class=Base)
 login_manager = LoginManager()
 csrf = CSRFProtect()
+# Anybody may ask for public results: making a download takes the processor and the database for as long as it has
+# values, and sending that of a running campaign a file for as long as the visitor reads.
+making_for_visitors = threading.BoundedSemaphore(2)
+sending_to_visitors = threading.BoundedSemaphore(16)
 
 
 def get_settings() -> Settings:

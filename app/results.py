@@ -58,6 +58,7 @@ class Page:
 
 def list_results(session: Session, campaign: Campaign, after: int = -1, limit: int = PAGE_ROWS) -> Page:
     """Return the outcomes of the current run behind a position."""
+    _go_by_key(session)
     # Both tables are bounded: otherwise PostgreSQL reads all datasets before it has analysed the tables.
     behind = (Result.position > after, Dataset.position > after)
     query = _select_rows(campaign, CELL_BYTES).where(*behind).order_by(Result.position)
@@ -139,6 +140,7 @@ def parse_position(text: str, field: str) -> int:
 
 def find_neighbours(session: Session, campaign: Campaign, position: int) -> tuple[int | None, int | None]:
     """Return the positions of the outcomes before and after one."""
+    _go_by_key(session)
     query = sa.select(Result.position).where(*_of_current_run(campaign)).limit(1)
     before = query.where(Result.position < position).order_by(Result.position.desc())
     after = query.where(Result.position > position).order_by(Result.position)
@@ -153,6 +155,19 @@ def list_errors(session: Session, campaign: Campaign, position: int) -> Sequence
         KernelError.position == position,
     )
     return session.scalars(query.order_by(KernelError.id).limit(PAGE_ROWS)).all()
+
+
+def _go_by_key(session: Session) -> None:
+    """Make this transaction read results in the order of their key, and no more of them than it was asked for.
+
+    Before PostgreSQL has analysed the table, it takes the results of one campaign for a few, and rather reads and sorts
+    them all: of a million, each page reads half a million in the mean.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(_GO_BY_KEY)
+
+
+_GO_BY_KEY = sa.text("select set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)")
 
 
 def _of_current_run(campaign: Campaign) -> tuple[sa.ColumnElement[bool], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
-from benchmarks import batched, classic, crowds, downloads, generators, picks
+from benchmarks import batched, classic, crowds, downloads, generators, pages, picks
 from benchmarks.figures import Figure
 from benchmarks.trials import Bench
 
@@ -24,7 +24,15 @@ class Row(Protocol):
         """Measure it, and yield its figures."""
 
 
-ROWS: Sequence[Row] = (*classic.ROWS, *batched.ROWS, *crowds.ROWS, *picks.ROWS, *downloads.ROWS, *generators.ROWS)
+ROWS: Sequence[Row] = (
+    *classic.ROWS,
+    *batched.ROWS,
+    *crowds.ROWS,
+    *picks.ROWS,
+    *downloads.ROWS,
+    *pages.ROWS,
+    *generators.ROWS,
+)
 
 
 def choose(only: str, rows: Iterable[Row] = ROWS) -> list[Row]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import IO
 
@@ -15,13 +16,14 @@ from app import campaigns, codec, delivery, downloads, results, security, sheets
 from app.campaigns import State
 from app.delivery import Parcel
 from app.downloads import Download, Format
-from app.errors import InvalidInput, ManyhandsError, NotFound
-from app.extensions import db, get_settings
+from app.errors import DatabaseBusy, InvalidInput, ManyhandsError, NotFound
+from app.extensions import db, get_settings, making_for_visitors, sending_to_visitors
 from app.models import Campaign
 from app.snapshots import Key
 
 blueprint = Blueprint("results", __name__, url_prefix="/campaign/<int:campaign_id>/results")
 VALUE_OBJECTS = 2000
+TURN_WAIT_S = 5.0
 
 
 @blueprint.app_template_filter()
@@ -167,17 +169,44 @@ def _download(campaign_id: int, kind: Format) -> ResponseReturnValue:
     overview = campaigns.get_overview(db.session(), campaign)
     values = overview.progress.value_count
     key = snapshots.make_key(campaign, values, kind.value, fields, is_gzip=parcel.is_gzip)
+    is_own = _is_own(campaign)
+    make = partial(_make, campaign_id, kind, fields, is_own=is_own)
     # The request's own transaction ends here: a slow client must not hold it (R3).
     db.session.remove()
-    make = partial(downloads.make_download, db.engine, campaign_id, kind, fields, get_settings().instance_dir)
     if overview.state is State.DONE:
         # Reset, deleted or tried again in this very moment: then as a running one.
         with contextlib.suppress(snapshots.Changed):
             return delivery.send_kept(parcel, key, _find_kept(key, make))
     if request.method == "HEAD":
         return delivery.describe_once(parcel)
-    download = make()
-    return delivery.send_once(parcel, download.iter_chunks(), download.size_bytes, download.close)
+    with contextlib.ExitStack() as held:
+        held.enter_context(_take_turn(sending_to_visitors, is_own=is_own))
+        download = make()
+        held.callback(download.close)
+        return delivery.send_once(parcel, download.iter_chunks(), download.size_bytes, held.pop_all().close)
+
+
+@contextlib.contextmanager
+def _take_turn(turns: threading.BoundedSemaphore, *, is_own: bool) -> Iterator[None]:
+    """Let only so many visitors do something at once, so that they never keep the owner from it or fill the disk.
+
+    Raises:
+        DatabaseBusy: all turns are taken, and stayed so for a while.
+    """
+    if is_own:
+        yield
+        return
+    if not turns.acquire(timeout=TURN_WAIT_S):
+        raise DatabaseBusy("Many download public results at the moment. Try again in a moment.")
+    try:
+        yield
+    finally:
+        turns.release()
+
+
+def _make(campaign_id: int, kind: Format, fields: tuple[str, ...], *, is_own: bool) -> Download:
+    with _take_turn(making_for_visitors, is_own=is_own):
+        return downloads.make_download(db.engine, campaign_id, kind, fields, get_settings().instance_dir)
 
 
 def _address(campaign: Campaign, name: str, media_type: str) -> Parcel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 
 import pytest
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from app.blueprints import results
 from app.database import Database
 from app.models import KernelError, Volunteer
 from tests import cast
@@ -42,8 +44,9 @@ def test_everyone_reads_public_results_signed_in_or_not(
     for page in PAGES:
         answers = [who.get(f"/campaign/{public_id}/results{page}") for who in (client, bob.browser, alice.browser)]
         assert [answer.status_code for answer in answers] == [200, 200, 200], page
-        if "raw" in page:
-            assert len({answer.data for answer in answers}) == 1
+        assert len({answer.data for answer in answers}) == 1 or "raw" not in page
+        for answer in answers:
+            answer.close()
 
 
 def test_nothing_else_of_a_campaign_opens_with_its_results(
@@ -139,3 +142,43 @@ def test_only_public_downloads_may_be_read_by_pages_of_other_sites(
     publish(database, private_id)
     assert find_headers() == ["*", "cross-origin"]
     assert "Access-Control-Allow-Credentials" not in alice.get(f"/campaign/{private_id}/results/raw").headers
+
+
+@pytest.fixture
+def few_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A site on which two visitors at once are many, and nobody waits for a turn."""
+    monkeypatch.setattr(results, "TURN_WAIT_S", 0)
+    monkeypatch.setattr(results, "sending_to_visitors", threading.BoundedSemaphore(2))
+    monkeypatch.setattr(results, "making_for_visitors", threading.BoundedSemaphore(1))
+
+
+@pytest.mark.usefixtures("few_turns")
+def test_visitors_read_a_few_downloads_at_once_and_never_keep_the_owner_from_hers(
+    client: FlaskClient, alice: cast.Person, bob: cast.Person, public_id: int
+) -> None:
+    address = f"/campaign/{public_id}/results/raw.jsonl"
+    slow = [client.get(address), bob.get(address)]
+    for who in (client, bob.browser):
+        refused = who.get(address)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+        assert "Many download public results" in refused.get_json()["detail"]
+    assert client.head(address).status_code == alice.get(address).status_code == 200
+    assert client.get(f"{address}?fields=colour").status_code == 422
+    assert len(slow[0].data) > 0
+    slow[0].close()
+    for response in (bob.get(address), slow[1]):
+        assert response.status_code == 200
+        response.close()
+
+
+@pytest.mark.usefixtures("few_turns")
+def test_a_visitor_who_reads_slowly_keeps_nobody_from_a_finished_campaign(
+    database: Database, client: FlaskClient, alice: cast.Person, public_id: int
+) -> None:
+    finished = make(database, alice.email, 1, {0: 1})
+    publish(database, finished)
+    slow = [client.get(f"/campaign/{public_id}/results/raw") for _ in range(2)]
+    for ending in ("", ".jsonl", ".csv"):
+        assert client.get(f"/campaign/{finished}/results/raw{ending}").status_code == 200
+    for response in slow:
+        response.close()

@@ -51,7 +51,7 @@ def results_url(site: Site) -> str:
 def read_snippets(html: str) -> dict[str, str]:
     """Return the programs on a page, as its reader copies them."""
     found = re.findall(r'<code id="snippet-(\w+)">(.*?)</code>', html, re.DOTALL)
-    assert [f"#snippet-{name}" for name, _ in found] == re.findall(r'data-copy="([^"]*)"', html)
+    assert [f"snippet-{name}" for name, _ in found] == re.findall(r'data-copy="([^"]*)"', html)
     return {name: unescape(code) for name, code in found}
 
 

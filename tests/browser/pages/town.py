@@ -110,6 +110,8 @@ def _make_campaigns(site: Site, database: Database) -> dict[str, object]:
         description=example.description, kernel=example.kernel, listed=True,
     )  # fmt: skip
     _compute(site, running, 9_000)
+    publish = sa.update(Campaign).where(Campaign.id == running).values(results_public=True, beneficiary="whoever asks")
+    database.write(lambda connection: connection.execute(publish))
     failed = make_campaign(database, [], owner_id=owner, name="A generator that fails")
     error = "TypeError: cannot read property 'length' of undefined"
     _change(database, failed, generation=Generation.FAILED, generation_error=error, generation_line=1)

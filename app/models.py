@@ -111,7 +111,7 @@ class Identity(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(sa.ForeignKey("user.id", ondelete="CASCADE"), index=True)
-    provider: Mapped[str] = mapped_column(sa.String(32))  # github, google or oidc
+    provider: Mapped[str] = mapped_column(sa.String(32))  # which server, as app/providers/flow.py name_space says
     subject: Mapped[str] = mapped_column(sa.String(255))  # the provider's own name for the account, which never changes
     email: Mapped[str] = mapped_column(sa.String(254))  # as the provider said it when it was linked
     date_added: Mapped[dt.datetime] = mapped_column(Milliseconds)

@@ -223,9 +223,7 @@ class Settings:
             missing = [name.upper() for name in names if not getattr(self, name)]
             if 0 < len(missing) < len(names):
                 given = [name.upper() for name in names if name.upper() not in missing]
-                raise SettingsError(
-                    f"{' and '.join(given)} is set, but {' and '.join(missing)} is not: set all or none."
-                )
+                raise SettingsError(f"{' and '.join(given)} set, but not {' and '.join(missing)}: set all or none.")
         for name in ("github_url", "oidc_issuer"):
             address = getattr(self, name)
             if address and urlsplit(address).scheme != "https" and not is_private_address(address):

@@ -73,7 +73,7 @@ def confirm(provider: str) -> ResponseReturnValue:
     """Have somebody show anew who they are, before something that cannot be undone."""
     viewer = security.get_viewer()
     asked = _get_provider(provider)
-    if asked.name not in {identity.provider for identity in identities.list_linked(db.session(), viewer)}:
+    if asked.namespace not in {identity.provider for identity in identities.list_linked(db.session(), viewer)}:
         raise NotFound()
     if request.method == "POST":
         return _leave(asked, Purpose.CONFIRM, request.form.get("next", ""))
@@ -93,12 +93,12 @@ def show_linked() -> ResponseReturnValue:
 
 def _describe_links(viewer: User) -> dict[str, object]:
     linked = identities.list_linked(db.session(), viewer)
-    offered = current_app.extensions["providers"]
+    used = {identity.provider for identity in linked}
     return {
         "linked": linked,
-        "labels": {name: provider.label for name, provider in offered.items()},
-        "offered": list(offered.values()),
-        "confirmable": [offered[name] for name in {identity.provider: 0 for identity in linked} if name in offered],
+        "labels": {provider.namespace: provider.label for provider in list_providers()},
+        "offered": list_providers(),
+        "confirmable": [provider for provider in list_providers() if provider.namespace in used],
         "confirmed": identities.is_confirmed(_get_row(), _now()),
         "has_password": viewer.password is not None,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
+import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
@@ -61,7 +62,7 @@ class Flow:
 class Shown:
     """Who somebody is, as a provider has shown it: every claim checked, the names as they came."""
 
-    provider: str
+    provider: str  # its namespace
     label: str  # the provider's name for people
     subject: str
     email: str | None  # None: the provider has none that it verified (P3)
@@ -73,7 +74,8 @@ class Shown:
 class Provider(Protocol):
     """What every provider can do. Both calls may take seconds: never make them inside a transaction."""
 
-    name: str  # in addresses and in the table identity
+    name: str  # in addresses
+    namespace: str  # in the table identity: of this server, so that another one's subjects never meet its own
     label: str  # for people
     tells_freshness: bool  # it asks for the password when we want it to, and says when it did
 
@@ -91,6 +93,11 @@ class Provider(Protocol):
             SignInRefused: the person or the provider said no.
             ProviderFailed: it does not answer, or not as a provider does.
         """
+
+
+def name_space(name: str, address: str) -> str:
+    """Return what the subjects of one server are kept under: another server may give the same ones to other people."""
+    return f"{name}-{hashlib.sha256(address.encode()).hexdigest()[:16]}"
 
 
 def read_code(label: str, answer: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.providers import talk
-from app.providers.flow import Flow, Purpose, Shown, read_code
+from app.providers.flow import Flow, Purpose, Shown, name_space, read_code
 
 PUBLIC = "https://github.com"
 PUBLIC_API = "https://api.github.com"
@@ -21,6 +21,7 @@ class GitHub:
 
     def __init__(self, url: str, client_id: str, client_secret: str) -> None:
         self._url = url.rstrip("/")
+        self.namespace = name_space(self.name, self._url)
         self._api = PUBLIC_API if self._url == PUBLIC else f"{self._url}/api/v3"
         self._client_id, self._client_secret = client_id, client_secret
 
@@ -46,7 +47,7 @@ class GitHub:
             user = talk.fetch_json(session, f"{self._api}/user")
             addresses = talk.fetch_json(session, f"{self._api}/user/emails")
             name = user.get("name") or user["login"]
-            return Shown(self.name, self.label, _read_id(user), _find_address(addresses), str(name))
+            return Shown(self.namespace, self.label, _read_id(user), _find_address(addresses), str(name))
 
     def _open(self) -> Any:
         return talk.make_session(

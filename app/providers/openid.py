@@ -17,7 +17,7 @@ from joserfc.jws import JWSRegistry
 
 from app.errors import ProviderFailed, SignInRefused
 from app.providers import talk
-from app.providers.flow import STALE, Flow, Purpose, Shown, read_code
+from app.providers.flow import STALE, Flow, Purpose, Shown, name_space, read_code
 from app.settings import is_private_address
 
 DISCOVERY = "/.well-known/openid-configuration"
@@ -96,6 +96,7 @@ class OpenID:
         self, name: str, label: str, issuer: str, client_id: str, client_secret: str, *, tells_freshness: bool = True
     ) -> None:
         self.name, self.label, self.issuer, self.tells_freshness = name, label, issuer, tells_freshness
+        self.namespace = name_space(name, issuer)
         self._client_id, self._client_secret = client_id, client_secret
         self._description = Description(issuer, label)
 
@@ -176,7 +177,7 @@ class OpenID:
     def _read_claims(self, claims: Mapping[str, Any], person: Mapping[str, Any]) -> Shown:
         signed_in_at = claims.get("auth_time")
         return Shown(
-            self.name,
+            self.namespace,
             self.label,
             str(claims["sub"]),
             # Only the claim's own true counts: a "true" in quotes, or none, is no promise.

@@ -15,6 +15,7 @@ from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 from joserfc.errors import JoseError
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 
 from app.errors import ProviderFailed, SignInRefused
 
@@ -22,12 +23,15 @@ log = logging.getLogger(__name__)
 CONNECT_S, SILENCE_S, ANSWER_S = 3.0, 5.0, 8.0
 ANSWER_MAX_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 14
+# HTTPError is what breaks off while our own loop reads; requests dresses it up only where it reads by itself.
+FAILURES = (requests.RequestException, HTTPError, AuthlibBaseError, OSError, ValueError, KeyError, TypeError)
 
 
 class BriefAdapter(HTTPAdapter):
-    """Sends a request and reads its whole answer within ANSWER_S and ANSWER_MAX_BYTES.
+    """Sends a request and reads the body of its answer within ANSWER_S and ANSWER_MAX_BYTES.
 
-    The timeouts of requests alone count silence: a provider that sends a byte every second could hold us for ever.
+    The timeouts of requests alone count silence: a provider that sends a byte every second could hold us for a day.
+    (In an answer's head it still can, for as long as the head may be, and then holds one sign-in and nobody else.)
     """
 
     def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
@@ -36,7 +40,8 @@ class BriefAdapter(HTTPAdapter):
         give_up_at = time.monotonic() + ANSWER_S
         response = super().send(request, **options)
         body = io.BytesIO()
-        for chunk in response.raw.stream(CHUNK_BYTES, decode_content=True):
+        # Not stream(), which waits until it has a whole chunk, however many drops that takes.
+        while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
             body.write(chunk)
             if body.tell() > ANSWER_MAX_BYTES or time.monotonic() > give_up_at:
                 response.close()
@@ -84,7 +89,7 @@ def talking_to(label: str) -> Iterator[None]:
     except (OAuthError, JoseError) as error:
         log.warning("%s: a sign-in was refused: %r", label, error)
         raise SignInRefused(f"{label} did not confirm this sign-in, so it was refused. Begin it again.") from error
-    except (requests.RequestException, AuthlibBaseError, OSError, ValueError, KeyError, TypeError) as error:
+    except FAILURES as error:
         log.warning("%s cannot be talked to: %r", label, error)
         raise ProviderFailed(_failure_of(label)) from error
 

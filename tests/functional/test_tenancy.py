@@ -31,6 +31,8 @@ PUBLIC = {
     "pages.show_contribute_any",
     "pages.show_home",
     "pages.show_how_it_works",
+    "providers.finish",  # opens only what a provider has just shown to this browser
+    "providers.start",
     "static",
     "users.reset_password",
     "users.send_reset_password",
@@ -49,6 +51,8 @@ SIGNED_IN = {
     "changes.bring_in",
     "editor.new",
     "usage.show",
+    "providers.confirm",
+    "providers.show_linked",
 }
 # What somebody signed in changes by a button, with what each placeholder in its address becomes.
 SIGNED_IN_BUTTONS: dict[str, dict[str, int]] = {
@@ -61,7 +65,7 @@ PREVIEWS = {"editor.ask_preview", "editor.show_preview"}
 # What anyone may see of a campaign: no more than its embed page shows.
 OPEN_CAMPAIGN = {"pages.show_contribute"}
 # What each placeholder in an address beside the campaign's id becomes.
-FILLED = {"result_id": 0}
+FILLED = {"result_id": 0, "provider": "oidc"}
 SAFE = ("GET", "HEAD")
 
 
@@ -187,8 +191,9 @@ def test_a_program_that_has_not_signed_in_gets_401_at_every_campaign_route(
 
 def test_pages_for_those_signed_in_send_an_anonymous_visitor_to_sign_in(app: Flask, client: FlaskClient) -> None:
     adapter = app.url_map.bind("localhost")
-    for endpoint in SIGNED_IN:
-        response = client.get(adapter.build(endpoint))
+    for rule in [rule for rule in iter_rules(app) if rule.endpoint in SIGNED_IN]:
+        endpoint = rule.endpoint
+        response = client.get(adapter.build(endpoint, {name: FILLED[name] for name in rule.arguments}))
         assert (response.status_code, response.location.split("?")[0]) == (303, "/signin"), endpoint
 
 

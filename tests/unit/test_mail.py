@@ -316,7 +316,7 @@ class TestSignIn:
             _server: SMTP, _session: SMTPSession, _envelope: Envelope, _mechanism: str, data: object
         ) -> AuthResult:
             assert isinstance(data, LoginPassword)
-            return AuthResult(success=(data.login, data.password) == (b"manyhands", b"a secret"))
+            return AuthResult(success=(data.login, data.password) == (b"manyhands", b"a secret"), handled=False)
 
         controller = Controller(
             office,
@@ -325,7 +325,6 @@ class TestSignIn:
             authenticator=check,
             auth_required=True,
             auth_require_tls=False,
-            auth_exclude_mechanism=["LOGIN"],
         )
         controller.start()
         yield controller.port

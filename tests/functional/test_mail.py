@@ -24,6 +24,7 @@ from tests.processes import Site, run_site
 
 pytestmark = [pytest.mark.slow, on_sqlite]
 DORA = {"first_name": "Dora", "last_name": "Dean", "email": "dora@example.org", "password": cast.PASSWORD}
+HTML = {"Accept": "text/html"}
 NEW = "another horse battery"
 LINK = re.compile(r"http://\S+token=\S+")
 
@@ -36,7 +37,7 @@ def site(tmp_path: Path, database_url: str) -> Iterator[Site]:
 
 @pytest.fixture
 def browser(site: Site) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=site.url, follow_redirects=True, timeout=30) as browser:
+    with httpx.Client(base_url=site.url, follow_redirects=True, timeout=30, headers=HTML) as browser:
         yield browser
 
 
@@ -102,10 +103,10 @@ def test_a_mail_server_that_says_nothing_holds_nothing_up(tmp_path: Path, databa
         environ = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(mute.getsockname()[1]), "SMTP_TLS": "off"}
         with run_site(tmp_path / "instance", database_url, "web", "background", **environ) as site:
             database = Database(database_url)
-            with httpx.Client(base_url=site.url, follow_redirects=True, timeout=30) as browser:
+            with httpx.Client(base_url=site.url, follow_redirects=True, timeout=30, headers=HTML) as browser:
                 send(browser, "/signup", DORA)
                 peer, _ = mute.accept()  # the background process is talking to it, and waits
-                generator = "({main: function () { return [1, 2, 3]; }})"
+                generator = "({main: function () { return [{}, {}, {}]; }})"
                 kernel = "({main: function (dataset) { return dataset; }})"
                 made = send(
                     browser, "/campaign/new", {"name": "N", "kernel_text": kernel, "dataset_gen_text": generator}

@@ -206,7 +206,7 @@ class TestDeletion:
         for wrong in ("", "wrong password"):
             refused = alice.post("/delete_account", {"current_password": wrong})
             assert refused.status_code == 422
-            assert "not your present password" in error_of(refused, "current_password")
+            assert "not your current password" in error_of(refused, "current_password")
         assert alice.get(f"/campaign/{campaign_id}").status_code == 200
 
     @on_sqlite

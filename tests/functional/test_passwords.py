@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.database import Database
-from app.models import User, UserSession
+from app.models import Identity, User, UserSession
 from tests import cast
 from tests.functional.mailbag import (
     copy_cookies,
@@ -22,7 +22,7 @@ from tests.functional.mailbag import (
     read_mails,
     send,
 )
-from tests.functional.pages import error_of, text
+from tests.functional.pages import error_of, insert, text
 
 NEW = "another horse battery"
 JSON = {"Accept": "application/json"}
@@ -176,6 +176,31 @@ class TestReset:
         assert database.read(lambda c: c.scalar(sa.select(User.email_verified_at))) is not None
 
     @on_sqlite
+    @pytest.mark.parametrize(("verified_at", "kept"), [(None, 0), (dt.datetime(2026, 1, 1, tzinfo=dt.UTC), 1)])
+    def test_who_made_an_account_in_anothers_name_has_no_way_back_into_it(
+        self,
+        client: FlaskClient,
+        alice: cast.Person,
+        database: Database,
+        verified_at: dt.datetime | None,
+        kept: int,
+    ) -> None:
+        now = dt.datetime.now(dt.UTC)
+        update_user(database, email_verified_at=verified_at)
+        user_id = database.read(lambda c: c.scalar(sa.select(User.id)))
+        link = {
+            "provider": "github",
+            "subject": "1",
+            "email": "mal@example.org",
+            "date_added": now,
+            "last_used_at": now,
+        }
+        insert(database, Identity, user_id=user_id, **link)
+        follow(client, ask_for_link(client, database))
+        assert send(client, "/reset_password", {"password": NEW}).status_code == 303
+        assert len(database.read(lambda c: c.scalars(sa.select(Identity.id)).all())) == kept
+
+    @on_sqlite
     def test_an_account_without_a_password_gets_one(
         self, app: Flask, client: FlaskClient, alice: cast.Person, database: Database
     ) -> None:
@@ -265,7 +290,7 @@ class TestChange:
         for wrong in ("", "wrong password", NEW):
             refused = alice.post("/change_password", {**self.FORM, "current_password": wrong})
             assert refused.status_code == 422
-            assert "not your present password" in error_of(refused, "current_password")
+            assert "not your current password" in error_of(refused, "current_password")
         assert can_sign_in(app, cast.PASSWORD)
 
     def test_a_weak_password_is_refused_next_to_its_field(self, alice: cast.Person) -> None:

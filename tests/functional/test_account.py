@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 from app.database import Database
 from app.models import Base, Campaign, Identity, OutgoingMail, Preview, Schedule, User, UserSession
+from app.settings import Settings
 from tests import cast
 from tests.functional.mailbag import copy_cookies, forget_mails, is_signed_in, on_sqlite, read_mails, send
 from tests.functional.pages import error_of, insert, make, text
@@ -221,3 +222,39 @@ class TestDeletion:
         database.write(lambda c: c.execute(sa.update(UserSession).values(confirmed_at=now)))
         assert alice.post("/delete_account").status_code == 303
         assert read_users(database)[0].first_name == "Deleted"
+
+
+@on_sqlite
+class TestProviders:
+    """What the pages of an account say of accounts elsewhere; tests/oidc signs in with real ones."""
+
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        github = {"github_client_id": "id", "github_client_secret": "secret", "signin_failures_per_account": 3}
+        return Settings(**{**vars(settings), **github})
+
+    def link(self, database: Database) -> None:
+        """Link Alice's account at GitHub, and take her password away."""
+        now = dt.datetime.now(dt.UTC)
+        link = {"provider": "github", "subject": "1", "email": "a@example.org", "date_added": now, "last_used_at": now}
+        insert(database, Identity, user_id=1, **link)
+        database.write(lambda c: c.execute(sa.update(User).values(password=None)))
+
+    def test_the_account_page_leads_to_them(self, alice: cast.Person) -> None:
+        page = text(alice.get("/account"))
+        assert "Sign in with GitHub instead of a password." in page
+        assert page.count("<h1>") == 1
+
+    @pytest.mark.parametrize("path", ["/delete_account", "/change_password"])
+    def test_an_account_without_a_password_is_led_to_its_provider_and_back(
+        self, alice: cast.Person, database: Database, path: str
+    ) -> None:
+        self.link(database)
+        page = text(alice.get(path))
+        assert f'href="/confirm/github?next={path}"' in page
+        assert alice.get(f"/confirm/github?next={path}").status_code == 200
+        assert 'href="/send_reset_password"' in page
+
+    def test_somebody_with_a_stolen_session_cannot_guess_the_password_there(self, alice: cast.Person) -> None:
+        form: dict[str, object] = {"password": "wrong", "link": "github"}
+        assert [alice.post("/account/providers", form).status_code for _ in range(5)] == [422] * 3 + [429] * 2

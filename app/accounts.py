@@ -26,7 +26,6 @@ NAME_MAX = 100
 TOKEN_BYTES = 32
 AGENT_MAX = 300
 ADDRESS_MAX = 64
-CONFIRMED_FOR = dt.timedelta(minutes=10)
 ID_MAX = 2**31 - 1  # a number beyond it in an address is no id
 # A page view within this time of the last one writes nothing.
 STALE_AFTER = dt.timedelta(minutes=5)
@@ -253,11 +252,6 @@ def end_session(session: Session, user: User, session_id: int) -> None:
     delete = sa.delete(UserSession).where(UserSession.id == session_id, UserSession.user_id == user.id)
     if session_id > ID_MAX or session.execute(delete.returning(UserSession.id)).first() is None:
         raise NotFound("There is no such sign-in, or it has ended already.")
-
-
-def is_confirmed(row: UserSession, now: dt.datetime) -> bool:
-    """Say whether whoever signed in has shown anew, a moment ago, who they are."""
-    return row.confirmed_at is not None and now - row.confirmed_at <= CONFIRMED_FOR
 
 
 def make_token() -> tuple[str, str]:

@@ -13,7 +13,7 @@ from gevent.threadpool import ThreadPool
 from app import passwords, throttling
 from app.accounts import Browser
 from app.extensions import db, get_settings, writing
-from app.throttling import Throttles, Try
+from app.throttling import Deed, Throttles, Try
 
 T = TypeVar("T")
 # Each takes 64 MB while it lasts, and all its lanes' worth of processors.
@@ -79,6 +79,21 @@ def keep_mark(user_id: int) -> None:
 
 def _mark_name() -> str:
     return "__Host-known" if current_app.config["SESSION_COOKIE_SECURE"] else "known"
+
+
+def is_password_of(user_id: int, stored_hash: str | None, password: str) -> bool:
+    """Say whether somebody signed in has typed their password again; who found a session cannot guess it here.
+
+    Raises:
+        TooManyRequests: it was wrong too often.
+    """
+    one = Try(Deed.CONFIRM_BY_ACCOUNT, str(user_id))
+    attempt(one)
+    if not compare(stored_hash, password):
+        return False
+    with writing() as session:
+        get_throttles().forget(session, [one])
+    return True
 
 
 # Slow work

@@ -41,7 +41,7 @@ def check_rules(password: str, *own_words: str) -> None:
         raise InvalidInput(f"The password has {len(password)} characters; the limit is {MAX}.", "password")
     if is_common(password):
         raise InvalidInput(COMMON, "password")
-    if _squash(password) in {_squash(word) for word in (*own_words, PRODUCT)}:
+    if _squash(password) in {_squash(word) for word in (*own_words, PRODUCT)} - {""}:
         raise InvalidInput(
             "This password is your name, your e-mail address or the name of this site, which is what somebody would "
             "try first. Choose another one.",

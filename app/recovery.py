@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app import accounts, mail
 from app.mail import Letter
-from app.models import User
+from app.models import Identity, User
 
 RESET_LIFETIME = dt.timedelta(hours=1)
 VERIFY_LIFETIME = dt.timedelta(days=7)
@@ -53,8 +53,11 @@ def reset_password(session: Session, token: str, new_hash: str, site_url: str, n
     user = session.scalars(_reset_query(token, now).with_for_update()).one_or_none()
     if user is None:
         return None
-    # Who followed the link reads the mails of this address.
-    user.email_verified_at = user.email_verified_at or now
+    if user.email_verified_at is None:
+        # Anybody may have made the account in the name of whoever reads the mails of this address, and linked an
+        # account elsewhere, to come in by it later.
+        session.execute(sa.delete(Identity).where(Identity.user_id == user.id))
+        user.email_verified_at = now
     change_password(session, user, new_hash, site_url, now)
     return user
 

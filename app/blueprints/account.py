@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from app import accounts, devices, erasure, forms, guards, passwords, recovery, security
+from app import accounts, devices, erasure, forms, guards, identities, passwords, recovery, security
 from app.errors import InvalidInput, NotFound
 from app.extensions import db, get_settings, write, writing
 from app.models import User
@@ -109,22 +109,20 @@ def _is_shown_anew(form: forms.ChangePasswordForm | forms.ConfirmForm) -> bool:
     """Say whether somebody signed in has shown again who they are: by the password, or at a provider just now."""
     viewer = security.get_viewer()
     if viewer.password is None:
-        if not accounts.is_confirmed(security.get_sign_in(), guards.now()):
+        if not identities.is_confirmed(security.get_sign_in(), guards.now()):
             form.add_problem(InvalidInput(UNCONFIRMED))
         return not form.errors
-    one = Try(Deed.CONFIRM_BY_ACCOUNT, str(viewer.id))
-    guards.attempt(one)
-    if not guards.compare(security.get_viewer().password, form.current_password.data or ""):
-        form.add_problem(InvalidInput("This is not your present password.", "current_password"))
+    if not guards.is_password_of(viewer.id, viewer.password, form.current_password.data or ""):
+        form.add_problem(InvalidInput("This is not your current password.", "current_password"))
         return False
-    with writing() as transaction:
-        guards.get_throttles().forget(transaction, [one])
     return True
 
 
 def _ask(template: str, form: forms.Form, **context: object) -> ResponseReturnValue:
-    is_confirmed = accounts.is_confirmed(security.get_sign_in(), guards.now())
-    return forms.show(template, form, is_confirmed=is_confirmed, next=request.path, **context)
+    is_confirmed = identities.is_confirmed(security.get_sign_in(), guards.now())
+    linked = {identity.provider for identity in identities.list_linked(db.session(), security.get_viewer())}
+    found = [provider for provider in current_app.extensions["providers"].values() if provider.name in linked]
+    return forms.show(template, form, is_confirmed=is_confirmed, confirmable=found, **context)
 
 
 # The end

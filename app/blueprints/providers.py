@@ -13,7 +13,7 @@ from flask import Blueprint, current_app, redirect, render_template, request, se
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 
-from app import accounts, identities, security
+from app import accounts, guards, identities, security
 from app.errors import InvalidInput, NotFound, SignInRefused
 from app.extensions import db, get_settings, writing
 from app.models import User, UserSession
@@ -128,10 +128,8 @@ def _require_confirmation(password: str) -> None:
         return
     if viewer.password is None:
         raise InvalidInput("Confirm first that it is you, with a provider that is linked already.")
-    try:
-        accounts.authenticate(db.session(), viewer.email, password)
-    except InvalidInput as error:
-        raise InvalidInput("This is not your password.", "password") from error
+    if not guards.is_password_of(viewer.id, viewer.password, password):
+        raise InvalidInput("This is not your password.", "password")
 
 
 # The way there
@@ -219,11 +217,11 @@ def _confirm(provider: Provider, flow: Flow, shown: Shown) -> None:
 
 def _replace_session(user: User) -> str:
     # Who shows who they are gets a new token, so that one that was fixed or seen before is worth nothing.
-    browser = accounts.Browser(request.headers.get("User-Agent", ""), request.remote_addr or "")
     old_token = security.get_token()
     if old_token:
         accounts.close_session(db.session(), old_token)
-    return accounts.open_session(db.session(), user, browser, _now(), get_settings().session_days)
+    guards.keep_mark(user.id)
+    return accounts.open_session(db.session(), user, guards.get_browser(), _now(), get_settings().session_days)
 
 
 def _way_back(provider: Provider, flow: Flow | None) -> str:

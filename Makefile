@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := .setup
-FRONT_SOURCES := esbuild.mjs package-lock.json $(wildcard app/static/harness/*.js app/static/js/*.js)
+FRONT_SOURCES := esbuild.mjs package-lock.json $(wildcard app/static/harness/*.js app/static/js/*.js app/static/js/*/*.js)
 PEERS := .venv-bench
 LOAD_CLIENT := benchmarks/build/load
 # What a test run may be narrowed to: make test ARGS="-k pause".
@@ -14,7 +14,7 @@ SOAK_TESTS := $(wildcard tests/redteam tests/durability tests/abuse tests/unit/d
 ONLY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast soak bench lint format lock browser compiler clean
+.PHONY: help run test test-fast soak bench screenshots lint format lock browser compiler clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ soak: $(SETUP)/dev $(SETUP)/front browser ## run the tests of faults, abuse and 
 
 bench: $(SETUP)/dev $(SETUP)/front $(SETUP)/bench $(LOAD_CLIENT) ## measure the dispatcher; ONLY=dispatch is the short form
 	@$(BIN)/python -W ignore -m benchmarks $(ONLY) $(ARGS)
+
+screenshots: $(SETUP)/dev $(SETUP)/front browser ## a picture of every page, light and dark, wide and narrow, in screenshots/
+	$(BIN)/python -m tests.browser.pages.screenshots $(ARGS)
 
 lint: $(SETUP)/dev ## check style and types
 	$(BIN)/ruff check .
@@ -67,7 +70,7 @@ compiler: # the benchmark's load client is written in C: a compiler is found, or
 	else echo "The load client needs a C compiler. Type: sudo apt-get install gcc libc6-dev" >&2; exit 1; fi
 
 clean: ## remove what the targets above made, but for the instance folder with its database
-	rm -rf $(VENV) $(PEERS) $(SETUP) node_modules app/static/dist benchmarks/build
+	rm -rf $(VENV) $(PEERS) $(SETUP) node_modules app/static/dist benchmarks/build screenshots
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -40,20 +40,30 @@ DRAIN_CHUNK_BYTES = 1 << 16
 
 _MESSAGES = {
     400: "The request could not be understood. Go back and try again.",
+    401: "Sign in to see this.",
     403: "This request came from another site, so it was refused. Open this page here and try again.",
     404: "There is no page at this address.",
     405: "This address cannot be used in that way. Go back and use the buttons of the page.",
+    409: "This is not possible in the present state. Reload the page to see what has changed.",
+    422: "A value cannot be accepted. Go back and change it.",
+    429: "Too many tries. Wait a little and try again.",
     500: "Something went wrong on our side. Nothing that was saved is lost; try again in a moment.",
+    503: "The site cannot answer just now. Try again in a moment.",
 }
 _KINDS = {
     400: "bad-request",
+    401: "not-signed-in",
     403: "forbidden",
     404: "not-found",
     405: "method-not-allowed",
+    409: "conflict",
     413: "too-large",
+    422: "invalid-input",
     429: "too-many-requests",
     500: "internal-error",
+    503: "unavailable",
 }
+OTHER_KIND = "http-error"
 
 
 class NoSessions(SessionInterface):
@@ -101,6 +111,7 @@ def _init_site(app: Flask, settings: Settings) -> None:
     app.add_template_global(csp_nonce)
     app.add_template_global(find_viewer)
     app.add_template_global(lambda: app.view_functions, "endpoints")
+    app.add_template_global(lambda: f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S}", "now_utc")
 
 
 def _cookie_config(settings: Settings) -> dict[str, object]:
@@ -304,7 +315,7 @@ def _answer_http_error(error: HTTPException) -> ResponseReturnValue:
     if status < 400 or error.response is not None:
         return error
     message = _describe(error, status)
-    response = _error_response(status, message, make_problem(_KINDS.get(status, "http-error"), status, message))
+    response = _error_response(status, message, make_problem(_KINDS.get(status, OTHER_KIND), status, message))
     for name, value in error.get_headers(request.environ):
         if name != "Content-Type":
             response.headers[name] = value
@@ -342,14 +353,29 @@ def _drain_body() -> None:
 
 
 def _error_response(status: int, message: str, body: dict[str, object]) -> WerkzeugResponse:
+    kind = str(body["type"]).partition("#")[2]
+    response: WerkzeugResponse
     if wants_json():
         response = make_response({**body, "type": f"{get_settings().site_url}{body['type']}"})
         response.mimetype = "application/problem+json"
     elif isinstance(current_app.session_interface, NoSessions):
-        response = make_response(render_template("error_plain.html", status=status, message=message))
-        response.headers["Content-Security-Policy"] = "default-src 'none'; base-uri 'none'; form-action 'none'"
+        response = _plain_error_page(status, message, kind)
     else:
         # Above 499 the database may be what fails: that page does not ask it who is looking.
-        response = make_response(render_template("error.html", status=status, message=message, anonymous=status >= 500))
+        page = render_template("error.html", status=status, message=message, kind=kind, anonymous=status >= 500)
+        response = make_response(page)
     response.status_code = status
+    return response
+
+
+def _plain_error_page(status: int, message: str, kind: str) -> WerkzeugResponse:
+    settings = get_settings()
+    site_url, compute_url = settings.site_url, settings.compute_url
+    page = render_template(
+        "error_plain.html", status=status, message=message, kind=kind, site_url=site_url, compute_url=compute_url
+    )
+    response = make_response(page)
+    response.headers["Content-Security-Policy"] = (
+        f"default-src 'none'; style-src {compute_url}/static/css/embed.css; base-uri 'none'; form-action 'none'"
+    )
     return response

@@ -26,6 +26,10 @@ PUBLIC = {
     "account.verify_email",  # by a link that came by mail, perhaps in another browser
     "badges.show_json",  # whoever knows a badge's key
     "badges.show_svg",
+    "documents.show",
+    "documents.show_benchmarks",
+    "documents.show_image",
+    "documents.show_index",
     "health.show_health",
     "pages.list_contribute",
     "pages.show_contribute_any",

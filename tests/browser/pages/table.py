@@ -35,6 +35,13 @@ LOOKS = [
     Look("sign-in", "/signin", action="main button"),
     Look("contribute-list", "/contribute", action="main a"),
     Look("contribute-list-empty", "/contribute?before=1", action="main a"),
+    Look("docs", "/docs/", action="main a"),
+    Look("docs-tutorial", "/docs/tutorial", OWNER, ".contents a"),
+    Look("docs-kernel-api", "/docs/kernel-api", action=".code button"),
+    Look("docs-operations", "/docs/operations", action=".contents a"),
+    Look("docs-decision", "/docs/decisions/0005-the-hot-path", action=".shelves a"),
+    Look("docs-missing", "/docs/no-such-document", action="main a[href='/docs/']", status=404),
+    Look("benchmarks", "/benchmarks", action="main a"),
     Look("contribute", "/contribute/{running}", action="iframe.embed"),
     Look("contribute-any", "/contribute/any", action="iframe.embed"),
     Look("campaigns", "/campaign/all", OWNER, "main a[href='/campaign/new']"),
@@ -77,6 +84,7 @@ LOOKS = [
 # GET endpoints that show no page, and why.
 NOT_PAGES = {
     "static": "files",
+    "documents.show_image": "files",
     "health.show_health": "for load balancers, JSON",
     "users.make_challenge": "for the captcha's script, JSON",
     "badges.show_svg": "a picture",

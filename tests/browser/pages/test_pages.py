@@ -49,6 +49,11 @@ def test_a_narrow_screen_need_not_scroll_sideways(visit: VisitPage, look: Look) 
 
 
 @every_page
+def test_large_numbers_have_separators(visit: VisitPage, look: Look) -> None:
+    assert visit(look).bare_numbers == []
+
+
+@every_page
 def test_nothing_moves_for_people_who_asked_for_that(visit: VisitPage, look: Look) -> None:
     assert visit(look).moving == []
 

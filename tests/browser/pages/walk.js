@@ -54,6 +54,18 @@ globalThis.walk = {
       .map((e) => `${e.tagName}.${e.className} ${right(e)}`);
   },
 
+  /** @returns {string[]} numbers of people's text that five or more digits make hard to read */
+  listBareNumbers() {
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const found = [];
+    while (walker.nextNode()) {
+      const { data, parentElement } = walker.currentNode;
+      const isData = parentElement.closest('code, pre, textarea, script, style, noscript, [data-value], .value');
+      if (!isData && /(?<![\w.,#-])\d{5,}(?![\w-])/.test(data)) found.push(data.trim().slice(0, 80));
+    }
+    return found;
+  },
+
   /** Wait until a change of size or theme is laid out. @returns {Promise<void>} */
   awaitLayout() {
     return new Promise((shown) => { requestAnimationFrame(() => setTimeout(shown)); });

@@ -48,6 +48,7 @@ class Visit:
     stops: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     moving: list[str] = dataclasses.field(default_factory=list)
     too_wide: list[str] = dataclasses.field(default_factory=list)
+    bare_numbers: list[str] = dataclasses.field(default_factory=list)
 
 
 def open_page(context: BrowserContext, town: Town, look: Look) -> tuple[Page, Visit, list[Response]]:
@@ -77,6 +78,7 @@ def visit_page(context: BrowserContext, town: Town, look: Look) -> Visit:
     page.evaluate(AXE)
     page.evaluate(TOOLS)
     visit.axe["light, 1280 px"] = page.evaluate("(tags) => walk.runAxe(tags)", TAGS)
+    visit.bare_numbers = page.evaluate("walk.listBareNumbers()")
     visit.moving = page.evaluate("walk.listMoving()")
     visit.stops = _tab_through(page, look)
     page.set_viewport_size(SMALL)  # type: ignore[arg-type]

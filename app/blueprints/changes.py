@@ -81,6 +81,8 @@ def _show_form(form: EditForm, campaign: Campaign, **context: object) -> tuple[s
     if form.errors and security.wants_json():
         raise form.first_problem()
     overview = campaigns.get_overview(db.session(), campaign)
+    security.allow_sandbox()
+    security.allow_editor()
     page = render_template(
         "campaigns/edit.html",
         form=form,

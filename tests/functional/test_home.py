@@ -255,7 +255,9 @@ class TestOneCampaign:
     def test_one_that_is_done_thanks_and_leads_on(self, client: FlaskClient, database: Database) -> None:
         campaign = make_campaign(database, [1])
         compute(database, campaign, 1)
-        assert "It is done. Thank you!" in say(client, f"/contribute/{campaign}")
+        html = say(client, f"/contribute/{campaign}")
+        assert "It is done. Thank you!" in html
+        assert frames(html) == []
 
     @pytest.mark.parametrize("schedule", STATES_WITHOUT_HELP[:2])
     def test_one_that_has_nothing_to_compute_says_so(

@@ -128,6 +128,8 @@ def _lacks_something(value: Any) -> bool:
         return any(isinstance(key, codec.Rest) or _lacks_something(item) for key, item in value.items())
     if isinstance(value, list):
         return any(map(_lacks_something, value))
+    if isinstance(value, bytes):
+        return len(value) > codec.SHOWN_BYTES
     return isinstance(value, (codec.Cut, codec.Rest))
 
 

@@ -13,12 +13,13 @@ Extension types pass when a reader with defaults can make something of them: tim
 from __future__ import annotations
 
 from app.codec.checks import InvalidValue, check_value, is_nil
-from app.codec.display import Cut, Rest, lay_out, shorten, unpack_value
+from app.codec.display import SHOWN_BYTES, Cut, Rest, lay_out, shorten, unpack_value
 from app.codec.pieces import MAX_DEPTH
 from app.codec.text import dump, iter_json, to_jsonable
 
 __all__ = [
     "MAX_DEPTH",
+    "SHOWN_BYTES",
     "Cut",
     "InvalidValue",
     "Rest",

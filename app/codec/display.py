@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import msgpack
@@ -11,6 +12,7 @@ from app.codec.pieces import MAX_DEPTH
 from app.codec.text import dump, name_number, say_moment
 
 SHOWN_BYTES = 16  # of a binary
+DUMPED_BYTES = 2048  # of a binary that has lines of its own
 _LENGTH_BYTES = {0xD9: 1, 0xDA: 2, 0xDB: 4, 0xC4: 1, 0xC5: 2, 0xC6: 4, 0xDC: 2, 0xDD: 4, 0xDE: 2, 0xDF: 4}
 _NUMBER_BYTES = {0xCA: 4, 0xCB: 8, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8}
 _EXTENSION_LENGTH_BYTES = {0xC7: 1, 0xC8: 2, 0xC9: 4}
@@ -187,8 +189,24 @@ def _say_plain(value: Any) -> str:
 
 
 def lay_out(value: Any, width: int = 88) -> str:
-    """Return a value of `unpack_value` as readable text on as many lines as it takes, two spaces a level."""
+    """Return a value of `unpack_value` as readable text on as many lines as it takes, two spaces a level.
+
+    A value that is binary as a whole has 16 bytes to a line: where they begin, in hexadecimal digits, as ASCII.
+    """
+    start, size_bytes = (value.start, value.size_bytes) if isinstance(value, Cut) else (value, 0)
+    if isinstance(start, bytes) and len(start) > SHOWN_BYTES:
+        return "\n".join(_iter_dump(start, size_bytes or len(start)))
     return "\n".join(_lines("", value, width))
+
+
+def _iter_dump(start: bytes, size_bytes: int) -> Iterator[str]:
+    shown = start[:DUMPED_BYTES]
+    for at in range(0, len(shown), SHOWN_BYTES):
+        row = shown[at : at + SHOWN_BYTES]
+        letters = "".join(chr(byte) if 0x20 <= byte < 0x7F else "·" for byte in row)
+        yield f"{at:06x}  {row.hex(' '):<{SHOWN_BYTES * 3 - 1}}  {letters}"
+    if size_bytes > len(shown):
+        yield f"… {size_bytes - len(shown):,} more bytes"
 
 
 def _lines(label: str, value: Any, width: int) -> list[str]:

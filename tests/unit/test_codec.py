@@ -356,6 +356,17 @@ def test_a_line_is_cut_to_the_characters_there_are() -> None:
     assert codec.shorten("x" * 100, 10) == '"xxxxxxxx…'
 
 
+def test_a_binary_is_laid_out_sixteen_bytes_to_a_line_as_digits_and_as_letters() -> None:
+    assert codec.lay_out(b"\x00\xff" * 8) == "<16 bytes: 00 ff 00 ff 00 ff 00 ff 00 ff 00 ff 00 ff 00 ff>"
+    assert codec.lay_out(b"Hello, world\n\x00\x7f~and more").splitlines() == [
+        "000000  48 65 6c 6c 6f 2c 20 77 6f 72 6c 64 0a 00 7f 7e  Hello, world···~",
+        "000010  61 6e 64 20 6d 6f 72 65                          and more",
+    ]
+    lines = codec.lay_out(codec.Cut(b"a" * 5000, 1_000_000)).splitlines()
+    assert (len(lines), lines[-1]) == (129, "… 997,952 more bytes")
+    assert codec.lay_out(b"a" * 2048).splitlines()[-1].startswith("0007f0  61")
+
+
 def test_a_value_that_fits_on_one_line_is_laid_out_on_one() -> None:
     assert codec.lay_out({"a": [1, 2]}) == '{"a": [1, 2]}'
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 
 import sqlalchemy as sa
 
@@ -54,6 +55,9 @@ class Definition:
         return [encode_text(info.encode()), kernel, static]
 
 
+NAMES_KEPT_S = 1.0
+
+
 class Catalogue:
     """The definitions in use, by campaign."""
 
@@ -61,21 +65,35 @@ class Catalogue:
         self._database = database
         self._default_deadline_ms = int(settings.dataset_deadline_s * 1000)
         self._definitions: dict[int, Definition] = {}
+        self._named_at: dict[int, float] = {}
 
     def find(self, view: ScheduleView) -> Definition | None:
         """Return the version of a campaign that is in force, reading it when it is not the one at hand."""
         known = self._definitions.get(view.campaign_id)
         if known is not None and known.kernel_version == view.kernel_version:
-            return known
+            return self._rename(known)
         definition = self._database.read(lambda connection: self._read(connection, view.campaign_id))
         if definition is not None:
             self._definitions[view.campaign_id] = definition
+            self._named_at[view.campaign_id] = time.monotonic()
         return definition
+
+    def _rename(self, known: Definition) -> Definition:
+        """Return a definition with the campaign's name as it is: for a new version, which it is not, all begin anew."""
+        now = time.monotonic()
+        if now - self._named_at[known.campaign_id] < NAMES_KEPT_S:
+            return known
+        self._named_at[known.campaign_id] = now
+        query = sa.select(Campaign.name).where(Campaign.id == known.campaign_id)
+        name = self._database.read(lambda connection: connection.execute(query).scalar_one_or_none())
+        if name is not None and name != known.name:
+            known = self._definitions[known.campaign_id] = dataclasses.replace(known, name=name)
+        return known
 
     def keep_only(self, campaign_ids: set[int]) -> None:
         """Let go of the definitions of other campaigns."""
         for campaign_id in self._definitions.keys() - campaign_ids:
-            del self._definitions[campaign_id]
+            del self._definitions[campaign_id], self._named_at[campaign_id]
 
     def _read(self, connection: sa.Connection, campaign_id: int) -> Definition | None:
         row = connection.execute(

@@ -60,7 +60,7 @@ class Reception:
         takes_any = hello.campaign_id == ANY_CAMPAIGN
         campaign_id = self._choose_campaign(hello.threads) if takes_any else hello.campaign_id
         view = self._open_campaign(campaign_id)
-        connection.definition = self._catalogue.find(view)
+        self._define(connection, view)
         decisions = self._dispatcher.join(
             connection.id,
             campaign_id,
@@ -91,7 +91,7 @@ class Reception:
         member = self._dispatcher.members.get(connection.id)
         if member is not None:
             view = member.campaign.view
-            connection.definition = self._catalogue.find(view)
+            self._define(connection, view)
             connection.socket.send_frames(CHANGED_FRAME)
             self._send_definition(connection, view.run)
 
@@ -110,6 +110,13 @@ class Reception:
         if connection.id in self._dispatcher.members:
             self._dispatcher.move(connection.id, campaign_id, self._clock())
             self.renew(connection)
+
+    def _define(self, connection: Connection, view: ScheduleView) -> None:
+        """Read what a connection is to be given, and what its datasets may take from now on."""
+        connection.definition = self._catalogue.find(view)
+        campaign = self._dispatcher.campaigns.get(view.campaign_id)
+        if connection.definition is not None and campaign is not None:
+            campaign.deadline_s = connection.definition.deadline_ms / 1000
 
     def _choose_campaign(self, threads: int, other_than: int | None = None) -> int:
         placing = self._dispatcher.placing

@@ -110,6 +110,13 @@ class ChangePasswordForm(Form):
     password = PasswordField("New password")
 
 
+class ChangeEmailForm(Form):
+    """Takes another e-mail address from somebody signed in."""
+
+    current_password = PasswordField("Your password")
+    email = EmailField("New e-mail address")
+
+
 class ConfirmForm(Form):
     """Asks somebody signed in for the password again."""
 

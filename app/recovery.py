@@ -6,6 +6,8 @@ kind takes the place of the older one, and using one ends it.
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 import datetime as dt
 from urllib.parse import urlencode
 
@@ -13,11 +15,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app import accounts, mail
+from app.errors import InvalidInput
 from app.mail import Letter
 from app.models import Identity, User
 
 RESET_LIFETIME = dt.timedelta(hours=1)
 VERIFY_LIFETIME = dt.timedelta(days=7)
+TAKEN = "There is an account with this e-mail address already."
 
 
 # A new password
@@ -69,7 +73,7 @@ def change_password(session: Session, user: User, new_hash: str, site_url: str, 
     session.flush()
     accounts.close_all_sessions(session, user.id)
     context: dict[str, object] = {
-        "moment": f"{now.day} {now:%B %Y at %H:%M}",
+        "moment": _say_moment(now),
         "link": f"{site_url}/send_reset_password",
         "site_url": site_url,
     }
@@ -79,27 +83,89 @@ def change_password(session: Session, user: User, new_hash: str, site_url: str, 
 # A verified address
 
 
+@dataclasses.dataclass(frozen=True)
+class Verification:
+    """What a link would do: confirm an account's address, or give it another one."""
+
+    user: User
+    address: str
+
+    @property
+    def is_change(self) -> bool:
+        """Whether the address is not the account's yet."""
+        return self.address != self.user.email
+
+
 def send_verification(session: Session, user: User, site_url: str, now: dt.datetime) -> None:
     """Write a mail with a link that confirms an account's address."""
-    token, token_hash = accounts.make_token()
-    user.email_token, user.email_token_sent_at = token_hash, now
+    _send_link(session, user, user.email, "verify_email", site_url, now)
+
+
+def send_change(session: Session, user: User, address: str, site_url: str, now: dt.datetime) -> None:
+    """Write a mail to another address, with a link that makes it the account's; until then nothing changes.
+
+    Raises:
+        InvalidInput: the address has an account already; names the field email.
+    """
+    if session.scalars(sa.select(User.id).where(User.email == address)).first() is not None:
+        raise InvalidInput(TAKEN, "email")
+    _send_link(session, user, address, "change_email", site_url, now)
+
+
+def _send_link(session: Session, user: User, address: str, template: str, site_url: str, now: dt.datetime) -> None:
+    # The link says for which address it is. Nobody can write another one into it, since the whole of it is hashed.
+    token, _ = accounts.make_token()
+    token = f"{token}.{base64.urlsafe_b64encode(address.encode()).decode().rstrip('=')}"
+    user.email_token, user.email_token_sent_at = accounts.hash_token(token), now
     context = {"link": _link(site_url, "verify_email", token), "days": VERIFY_LIFETIME.days, "site_url": site_url}
-    mail.enqueue(session, Letter(user.email, "verify_email", context), now)
+    mail.enqueue(session, Letter(address, template, context), now)
 
 
-def find_verification(session: Session, token: str, now: dt.datetime) -> User | None:
-    """Return whose address a link would confirm; None: it is too old, was used, or a newer one was sent."""
+def find_verification(session: Session, token: str, now: dt.datetime) -> Verification | None:
+    """Return what a link would do; None: it is too old, was used, or a newer one was sent."""
     query = sa.select(User).where(User.email_token == accounts.hash_token(token))
-    return session.scalars(query.where(User.email_token_sent_at > now - VERIFY_LIFETIME)).one_or_none()
+    user = session.scalars(query.where(User.email_token_sent_at > now - VERIFY_LIFETIME)).one_or_none()
+    return Verification(user, _read_address(token)) if user else None
 
 
-def verify_email(session: Session, token: str, now: dt.datetime) -> User | None:
-    """Use a link: the address is its owner's from now on; None as in `find_verification`."""
-    user = find_verification(session, token, now)
-    if user is not None:
-        user.email_verified_at = user.email_verified_at or now
-        user.email_token = user.email_token_sent_at = None
-    return user
+def _read_address(token: str) -> str:
+    encoded = token.rpartition(".")[2]
+    return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+
+
+def verify_email(session: Session, token: str, site_url: str, now: dt.datetime) -> Verification | None:
+    """Use a link: the address is its owner's from now on; None as in `find_verification`.
+
+    Raises:
+        InvalidInput: another account has taken the address meanwhile.
+    """
+    found = find_verification(session, token, now)
+    if found is None:
+        return None
+    user, old_address, was_verified = found.user, found.user.email, found.user.email_verified_at is not None
+    if found.is_change:
+        _change_address(session, user, found.address)
+        if was_verified:
+            context: dict[str, object] = {"site_url": site_url, "moment": _say_moment(now)}
+            mail.enqueue(session, Letter(old_address, "email_changed", context), now)
+    user.email_verified_at = now
+    user.email_token = user.email_token_sent_at = None
+    session.flush()
+    return found
+
+
+def _change_address(session: Session, user: User, address: str) -> None:
+    try:
+        with session.begin_nested():
+            user.email = address
+    except sa.exc.IntegrityError as error:
+        raise InvalidInput(TAKEN, "email") from error
+    # A link that waits in the old mailbox must not open the account any more.
+    user.password_reset_token = user.password_reset_sent_at = None
+
+
+def _say_moment(now: dt.datetime) -> str:
+    return f"{now.day} {now:%B %Y at %H:%M}"
 
 
 def _link(site_url: str, page: str, token: str) -> str:

@@ -105,7 +105,7 @@ def _change_password(form: forms.ChangePasswordForm, viewer: User) -> bool:
     return True
 
 
-def _is_shown_anew(form: forms.ChangePasswordForm | forms.ConfirmForm) -> bool:
+def _is_shown_anew(form: forms.ChangePasswordForm | forms.ChangeEmailForm | forms.ConfirmForm) -> bool:
     """Say whether somebody signed in has shown again who they are: by the password, or at a provider just now."""
     viewer = security.get_viewer()
     if viewer.password is None:
@@ -144,6 +144,29 @@ def delete() -> ResponseReturnValue:
 # The address
 
 
+@blueprint.route("/change_email", methods=["GET", "POST"])
+def change_email() -> ResponseReturnValue:
+    """Send a link to another address, from somebody who shows that the account is theirs."""
+    security.get_viewer()
+    form = forms.ChangeEmailForm()
+    if form.is_submitted() and _is_shown_anew(form) and _send_change(form):
+        flash(f"A mail is on its way to {form.email.data}. Its link makes that your address.")
+        return redirect(url_for("account.show"), 303)
+    return _ask("account/change_email.html", form)
+
+
+def _send_change(form: forms.ChangeEmailForm) -> bool:
+    try:
+        address = accounts.normalise_email(form.email.data or "")
+        by_address = Try(Deed.MAIL_BY_ADDRESS, guards.get_address())
+        guards.attempt(by_address, Try(Deed.MAIL_BY_RECIPIENT, address))
+        site_url, now = get_settings().site_url, guards.now()
+        write(lambda transaction: recovery.send_change(transaction, security.get_viewer(), address, site_url, now))
+    except InvalidInput as problem:
+        form.add_problem(problem)
+    return not form.errors
+
+
 @blueprint.post("/verify_email/send")
 def send_verification() -> ResponseReturnValue:
     """Send the mail that confirms the viewer's address again."""
@@ -163,14 +186,13 @@ def verify_email() -> ResponseReturnValue:
     if request.method == "GET" and "token" in request.args:
         return _keep_verification(request.args["token"])
     token = request.values.get("token") or session.get(VERIFY, "")
-    user = recovery.find_verification(db.session(), token, guards.now())
-    if user is None:
+    found = recovery.find_verification(db.session(), token, guards.now())
+    if found is None:
         session.pop(VERIFY, None)
         return _say_link_is_gone()
     if request.method == "GET":
-        return render_template("account/verify_email.html", user=user)
-    with writing() as transaction:
-        recovery.verify_email(transaction, token, guards.now())
+        return render_template("account/verify_email.html", found=found)
+    write(lambda transaction: recovery.verify_email(transaction, token, get_settings().site_url, guards.now()))
     session.pop(VERIFY, None)
     flash("Your e-mail address is confirmed.")
     return redirect(url_for("account.show" if security.find_viewer() else "users.sign_in"), 303)

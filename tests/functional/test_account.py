@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 
 import pytest
@@ -122,6 +123,83 @@ class TestAddress:
     def test_a_confirmed_address_is_sent_no_mail(self, alice: cast.Person, database: Database) -> None:
         assert alice.post("/verify_email/send").status_code == 303
         assert read_mails(database) == []
+
+
+class TestChangeOfAddress:
+    NEW = {"email": "New@Example.org", "current_password": cast.PASSWORD}
+
+    def test_the_new_address_takes_the_old_ones_place_when_its_link_was_used(
+        self, app: Flask, alice: cast.Person, client: FlaskClient, database: Database
+    ) -> None:
+        send(client, "/send_reset_password", {"email": alice.email})
+        old_link = read_mails(database)[0].path
+        forget_mails(database)
+        asked = alice.post("/change_email", dict(self.NEW))
+        assert (asked.status_code, asked.location) == (303, "/account")
+        (mail,) = read_mails(database)
+        assert mail.recipient == "new@example.org"
+        assert read_users(database)[0].email == alice.email, "nothing has changed yet"
+
+        page = text(client.get(mail.path, follow_redirects=True))
+        assert "new@example.org" in page
+        assert alice.email in page
+        forget_mails(database)
+        assert send(client, "/verify_email").status_code == 303
+        assert read_users(database)[0].email == "new@example.org"
+        assert is_signed_in(alice.browser)
+        (told,) = read_mails(database)
+        assert (told.recipient, told.subject) == (alice.email, "Your e-mail address for Manyhands was changed")
+        assert client.get(old_link, follow_redirects=True).status_code == 404, "the old mailbox opens nothing"
+        form = {"email": "new@example.org", "password": cast.PASSWORD}
+        assert send(app.test_client(), "/signin", form).status_code == 303
+
+    @on_sqlite
+    def test_who_mistyped_the_address_at_sign_up_puts_it_right_and_tells_no_stranger(
+        self, alice: cast.Person, client: FlaskClient, database: Database
+    ) -> None:
+        database.write(lambda c: c.execute(sa.update(User).values(email_verified_at=None)))
+        alice.post("/change_email", dict(self.NEW))
+        client.get(read_mails(database)[0].path)
+        send(client, "/verify_email")
+        assert read_users(database)[0].email_verified_at is not None
+        assert [mail.recipient for mail in read_mails(database)] == ["new@example.org"]
+
+    @on_sqlite
+    @pytest.mark.parametrize(
+        ("field", "value", "said"),
+        [
+            ("current_password", "wrong", "not your current password"),
+            ("email", "no address", "not an e-mail address"),
+            ("email", "bob@example.org", "account with this e-mail address already"),
+            ("email", "alice@example.org", "account with this e-mail address already"),
+        ],
+    )
+    def test_a_mistake_stands_next_to_its_field_and_sends_nothing(
+        self, alice: cast.Person, bob: cast.Person, database: Database, field: str, value: str, said: str
+    ) -> None:
+        refused = alice.post("/change_email", {**self.NEW, field: value})
+        assert refused.status_code == 422
+        assert said in error_of(refused, field)
+        assert read_mails(database) == []
+
+    def test_an_address_that_somebody_took_meanwhile_stays_theirs(
+        self, app: Flask, alice: cast.Person, client: FlaskClient, database: Database
+    ) -> None:
+        alice.post("/change_email", dict(self.NEW))
+        path = read_mails(database)[0].path
+        cast.come_in(app, "New", "N", "new@example.org")
+        client.get(path)
+        assert send(client, "/verify_email").status_code == 422
+        assert [row.email for row in read_users(database)] == [alice.email, "new@example.org"]
+
+    @on_sqlite
+    def test_nobody_writes_another_address_into_the_link(
+        self, alice: cast.Person, client: FlaskClient, database: Database
+    ) -> None:
+        alice.post("/change_email", dict(self.NEW))
+        path, _, _ = read_mails(database)[0].path.rpartition(".")
+        other = base64.urlsafe_b64encode(b"mal@example.org").decode().rstrip("=")
+        assert client.get(f"{path}.{other}", follow_redirects=True).status_code == 404
 
 
 class TestDeletion:

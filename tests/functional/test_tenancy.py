@@ -46,6 +46,7 @@ PUBLIC = {
     "users.sign_out",  # for somebody who has not signed in it does nothing
 }
 SIGNED_IN = {
+    "account.change_email",
     "account.change_password",
     "account.delete",
     "account.list_sessions",

@@ -11,7 +11,7 @@ from app import create_app
 from app.settings import Settings
 from tests.browser.pages.table import LOOKS, NOT_PAGES, Look
 
-PLACES = dict.fromkeys(("finished", "running", "failed", "paused", "deleted"), 1)
+PLACES = dict.fromkeys(("finished", "running", "failed", "paused", "deleted", "reset", "confirmation"), 1)
 
 
 def make_maps(folder: Path) -> dict[str, Map]:

@@ -17,9 +17,9 @@ import sqlalchemy as sa
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext
 
-from app import create_app, examples, migrate
+from app import accounts, create_app, examples, migrate
 from app.database import Database
-from app.models import Campaign, Schedule, User
+from app.models import Campaign, Identity, Schedule, User
 from app.settings import Settings
 from app.states import Generation, Intent
 from tests import cast
@@ -66,7 +66,13 @@ def run_town(folder: Path) -> Iterator[Town]:
     url = f"sqlite:///{folder}/manyhands.sqlite3"
     database = Database(url)
     migrate.upgrade(database)
-    environ = {"MAX_SPARES": "0", "MAX_ATTEMPTS": "1", "CAPTCHA": "altcha"}
+    environ = {
+        "MAX_SPARES": "0",
+        "MAX_ATTEMPTS": "1",
+        "CAPTCHA": "altcha",
+        "GITHUB_CLIENT_ID": "town",
+        "GITHUB_CLIENT_SECRET": "x",
+    }
     try:
         with run_site(folder, url, "web", "socket", "background", **environ) as site:
             yield _fill(site, database)
@@ -84,7 +90,38 @@ def _fill(site: Site, database: Database) -> Town:
     cookies = {who: _cookie_of(person, app) for who, person in people.items()}
     with app.app_context():
         app.extensions["sqlalchemy"].engine.dispose()
-    return Town(site, settings, _make_campaigns(site, database), cookies)
+    owner, newcomer = (_find_id(database, person) for person in people.values())
+    _link_account(database, owner)
+    places = {**_make_campaigns(site, database, owner), **_send_links(database, newcomer)}
+    return Town(site, settings, places, cookies)
+
+
+def _find_id(database: Database, person: cast.Person) -> int:
+    query = sa.select(User.id).where(User.email == person.email)
+    return int(database.read(lambda connection: connection.execute(query).scalar_one()))
+
+
+def _link_account(database: Database, user_id: int) -> None:
+    now = dt.datetime.now(dt.UTC)
+    values = {
+        "provider": "github",
+        "subject": "7",
+        "email": "olive@example.com",
+        "date_added": now,
+        "last_used_at": now,
+    }
+    database.write(lambda connection: connection.execute(sa.insert(Identity).values(user_id=user_id, **values)))
+
+
+def _send_links(database: Database, user_id: int) -> dict[str, object]:
+    """Leave somebody with an address that is not confirmed, and with a link for that and one for a new password."""
+    now = dt.datetime.now(dt.UTC)
+    (reset, reset_hash), (confirmation, confirmation_hash) = accounts.make_token(), accounts.make_token()
+    update = sa.update(User).where(User.id == user_id)
+    update = update.values(email_verified_at=None, email_token=confirmation_hash, email_token_sent_at=now)
+    update = update.values(password_reset_token=reset_hash, password_reset_sent_at=now)
+    database.write(lambda connection: connection.execute(update))
+    return {"reset": reset, "confirmation": confirmation}
 
 
 def _cookie_of(person: cast.Person, app: Flask) -> str:
@@ -93,35 +130,49 @@ def _cookie_of(person: cast.Person, app: Flask) -> str:
     return cookie.value
 
 
-def _make_campaigns(site: Site, database: Database) -> dict[str, object]:
-    find = sa.select(User.id).where(User.email == "olive@example.org")
-    owner = database.read(lambda connection: connection.execute(find).scalar_one())
-    finished = make_campaign(
-        database, [{"n": n} for n in range(40)], owner_id=owner, name=LONG_NAME,
-        description="Even roots.\nAnd no odd ones.", kernel=KERNEL, autostart=True,
-    )  # fmt: skip
-    shared = sa.update(Campaign).where(Campaign.id == finished)
-    shared = shared.values(badge_key="A" * 24, embed_origins="https://example.org https://*.example.net:8443")
-    database.write(lambda connection: connection.execute(shared))
-    _compute(site, finished, 40)
-    example = examples.get_example("primes")
-    running = make_campaign(
-        database, [{"from": n * 100, "to": n * 100 + 100} for n in range(25_000)], owner_id=owner, name=example.name,
-        description=example.description, kernel=example.kernel, listed=True,
-    )  # fmt: skip
-    _compute(site, running, 9_000)
-    publish = sa.update(Campaign).where(Campaign.id == running).values(results_public=True, beneficiary="whoever asks")
-    database.write(lambda connection: connection.execute(publish))
+def _make_campaigns(site: Site, database: Database, owner: int) -> dict[str, object]:
     failed = make_campaign(database, [], owner_id=owner, name="A generator that fails")
     error = "TypeError: cannot read property 'length' of undefined"
     _change(database, failed, generation=Generation.FAILED, generation_error=error, generation_line=1)
     paused = make_campaign(database, [{"n": n} for n in range(1_200)], owner_id=owner, name="Paused for a while")
     _change(database, paused, intent=Intent.PAUSED)
     deleted = make_campaign(database, [{"n": 1}], owner_id=owner, name="Not wanted any more")
-    delete = sa.update(Campaign).where(Campaign.id == deleted).values(deleted=True, deleted_at=dt.datetime.now(dt.UTC))
-    database.write(lambda connection: connection.execute(delete))
+    _set(database, deleted, deleted=True, deleted_at=dt.datetime.now(dt.UTC))
     _change(database, deleted, deleted=True)
-    return {"finished": finished, "running": running, "failed": failed, "paused": paused, "deleted": deleted}
+    campaigns = {"failed": failed, "paused": paused, "deleted": deleted}
+    return {
+        "finished": _make_finished(site, database, owner),
+        "running": _make_running(site, database, owner),
+        **campaigns,
+    }
+
+
+def _make_finished(site: Site, database: Database, owner: int) -> int:
+    """Make a campaign that has everything: all kinds of outcomes, a badge, sites that may show it."""
+    campaign = make_campaign(
+        database, [{"n": n} for n in range(40)], owner_id=owner, name=LONG_NAME,
+        description="Even roots.\nAnd no odd ones.", kernel=KERNEL, autostart=True,
+    )  # fmt: skip
+    sites = "https://example.org https://*.example.net:8443"
+    _set(database, campaign, badge_key="A" * 24, embed_origins=sites)
+    _compute(site, campaign, 40)
+    return campaign
+
+
+def _make_running(site: Site, database: Database, owner: int) -> int:
+    example = examples.get_example("primes")
+    campaign = make_campaign(
+        database, [{"from": n * 100, "to": n * 100 + 100} for n in range(25_000)], owner_id=owner, name=example.name,
+        description=example.description, kernel=example.kernel, listed=True,
+    )  # fmt: skip
+    _set(database, campaign, results_public=True, beneficiary="whoever asks")
+    _compute(site, campaign, 9_000)
+    return campaign
+
+
+def _set(database: Database, campaign_id: int, **values: object) -> None:
+    update = sa.update(Campaign).where(Campaign.id == campaign_id).values(**values)
+    database.write(lambda connection: connection.execute(update))
 
 
 def _change(database: Database, campaign_id: int, **values: object) -> None:

@@ -13,9 +13,8 @@ globalThis.walk = {
 
   /** Write down every stop from now on. @param {string} action @returns {number} how many stops there may be */
   noteFocus(action) {
-    const wanted = action ? [...document.querySelectorAll(action)] : [];
     const frames = [...document.querySelectorAll('iframe')];
-    const note = (target) => this.stops.push(this.describeStop(target, wanted));
+    const note = (target) => this.stops.push(this.describeStop(target, action));
     document.addEventListener('focusin', ({ target }) => note(target));
     // A frame of another origin takes the focus without a word; its own page is looked at by itself.
     addEventListener('blur', () => frames.includes(document.activeElement) && note(document.activeElement));
@@ -24,15 +23,29 @@ globalThis.walk = {
     return shown.length + 8 * frames.length;
   },
 
-  describeStop(target, wanted) {
-    const { outlineStyle, outlineWidth } = getComputedStyle(target);
+  describeStop(target, action) {
     const { top, bottom, width } = target.getBoundingClientRect();
     return {
       what: target.outerHTML.slice(0, 120),
-      visible: target.tagName === 'IFRAME' || (outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2),
+      // Frames draw their own ring inside, and code editors show theirs a moment later: see awaitEditorRings.
+      visible: target.matches('iframe, .cm-content') || this.hasRing(target),
       seen: bottom > 0 && top < innerHeight && width > 0,
-      main: wanted.includes(target),
+      main: action !== '' && target.matches(action),
     };
+  },
+
+  /** Focus each code editor, and write down whether it shows that. */
+  async awaitEditorRings() {
+    for (const content of document.querySelectorAll('.cm-content')) {
+      content.focus();
+      await new Promise((shown) => { setTimeout(shown, 50); });
+      this.stops.push({ what: 'a code editor', visible: this.hasRing(content.closest('.cm-editor')), seen: true, main: false });
+    }
+  },
+
+  hasRing(element) {
+    const { outlineStyle, outlineWidth } = getComputedStyle(element);
+    return outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2;
   },
 
   /** @returns {string[]} elements that would move */
@@ -60,8 +73,8 @@ globalThis.walk = {
     const found = [];
     while (walker.nextNode()) {
       const { data, parentElement } = walker.currentNode;
-      const isData = parentElement.closest('code, pre, textarea, script, style, noscript, [data-value], .value');
-      if (!isData && /(?<![\w.,#-])\d{5,}(?![\w-])/.test(data)) found.push(data.trim().slice(0, 80));
+      const isData = parentElement.closest('code, pre, textarea, script, style, noscript, .value, .document, .cm-editor');
+      if (!isData && /(?<![\w.,#:/-])\d{5,}(?![\w-])/.test(data)) found.push(data.trim().slice(0, 80));
     }
     return found;
   },

@@ -23,13 +23,14 @@ NOTE_VIOLATIONS = """
   addEventListener('securitypolicyviolation', (e) => violations.push(`${e.violatedDirective} ${e.blockedURI}`));
 """
 WEIGHED = {"document", "stylesheet", "script", "image", "font"}
-MOST_STOPS = 60
+MOST_STOPS = 90
 # What the validator's presets hold beside the standard, and why we do without.
 MATTERS_OF_TASTE = {
     "no-trailing-whitespace": "off",  # templates are laid out for those who read them
     "doctype-style": "off",  # its case means nothing
     "long-title": "off",  # campaigns' names are their owners'
     "no-implicit-button-type": "off",  # the default, which sends the form, is what a button without a type means
+    "form-dup-name": ["error", {"shared": ["radio", "button", "reset", "submit"]}],  # which button was pressed
     "prefer-native-element": ["error", {"exclude": ["region"]}],  # a <pre> that scrolls has no native element
 }
 
@@ -62,14 +63,14 @@ def open_page(context: BrowserContext, town: Town, look: Look) -> tuple[Page, Vi
     answer = page.goto(town.url(look.path))
     assert answer is not None
     visit.status, visit.html = answer.status, answer.text()
+    if visit.status >= 400:  # Chromium complains of the page's own status as of a missing script
+        visit.complaints = [words for words in visit.complaints if not words.endswith(f" {answer.url}")]
     return page, visit, responses
 
 
 def _note(visit: Visit, message: ConsoleMessage) -> None:
-    # Chromium says of a page that it is a 404 itself; the address tells that apart from a missing script.
-    is_own_status = "Failed to load resource" in message.text and message.location["url"] == visit.addresses[0]
-    if message.type in ("error", "warning") and not is_own_status:
-        visit.complaints.append(f"{message.type}: {message.text}")
+    if message.type in ("error", "warning"):
+        visit.complaints.append(f"{message.type}: {message.text} {message.location['url']}")
 
 
 def visit_page(context: BrowserContext, town: Town, look: Look) -> Visit:
@@ -87,10 +88,14 @@ def visit_page(context: BrowserContext, town: Town, look: Look) -> Visit:
     visit.axe["dark, 390 px"] = page.evaluate("(tags) => walk.runAxe(tags)", TAGS)
     visit.too_wide = page.evaluate("walk.listWide()")
     visit.complaints += page.evaluate("globalThis.violations")
-    weighed = [r for r in responses if r.request.resource_type in WEIGHED and r.url.startswith("http")]
+    weighed = [r for r in responses if r.request.resource_type in WEIGHED and _has_body(r)]
     visit.weights = {response.url: _weigh(context, response) for response in weighed}
     page.close()
     return visit
+
+
+def _has_body(response: Response) -> bool:
+    return response.url.startswith("http") and not 300 <= response.status < 400
 
 
 def _weigh(context: BrowserContext, response: Response) -> int:
@@ -102,8 +107,11 @@ def _weigh(context: BrowserContext, response: Response) -> int:
 
 def _tab_through(page: Page, look: Look) -> list[dict[str, Any]]:
     count = page.evaluate("(action) => walk.noteFocus(action)", look.action)
-    for _ in range(min(count + 2, MOST_STOPS)):
-        page.keyboard.press("Tab")
+    # In a code editor Tab indents, unless Escape came before it.
+    keys = ("Escape", "Tab") if page.locator(".cm-content").count() else ("Tab",)
+    for key in keys * min(count + 2, MOST_STOPS):
+        page.keyboard.press(key)
+    page.evaluate("walk.awaitEditorRings()")
     return list(page.evaluate("walk.stops"))
 
 

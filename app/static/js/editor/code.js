@@ -115,9 +115,10 @@ function listExtensions(area, { nonce, onChange, onRun, check }, write) {
   ];
 }
 
-// What the text area is called, and what is said about it, holds for the editor.
+// What the text area is called, and what is said about it, holds for the editor. Not every program that reads pages to
+// people knows that text that can be edited can have the focus: tabindex says so.
 const describeArea = (area) => ({
-  tabindex: '0', // It is focusable without, but not known as such to every tool.
+  tabindex: '0',
   'aria-label': area.getAttribute('aria-label'),
   'aria-describedby': area.getAttribute('aria-describedby') ?? '',
   'aria-invalid': area.getAttribute('aria-invalid') ?? 'false',

@@ -121,7 +121,7 @@ def _is_shown_anew(form: forms.ChangePasswordForm | forms.ChangeEmailForm | form
 def _ask(template: str, form: forms.Form, **context: object) -> ResponseReturnValue:
     is_confirmed = identities.is_confirmed(security.get_sign_in(), guards.now())
     linked = {identity.provider for identity in identities.list_linked(db.session(), security.get_viewer())}
-    found = [provider for provider in current_app.extensions["providers"].values() if provider.name in linked]
+    found = [provider for provider in current_app.extensions["providers"].values() if provider.namespace in linked]
     return forms.show(template, form, is_confirmed=is_confirmed, confirmable=found, **context)
 
 

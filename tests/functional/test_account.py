@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from app.database import Database
 from app.models import Base, Campaign, Identity, OutgoingMail, Preview, Schedule, User, UserSession
+from app.providers.flow import name_space
 from app.settings import Settings
 from tests import cast
 from tests.functional.mailbag import copy_cookies, forget_mails, is_signed_in, on_sqlite, read_mails, send
@@ -314,7 +315,8 @@ class TestProviders:
     def link(self, database: Database) -> None:
         """Link Alice's account at GitHub, and take her password away."""
         now = dt.datetime.now(dt.UTC)
-        link = {"provider": "github", "subject": "1", "email": "a@example.org", "date_added": now, "last_used_at": now}
+        provider = name_space("github", "https://github.com")
+        link = {"provider": provider, "subject": "1", "email": "a@example.org", "date_added": now, "last_used_at": now}
         insert(database, Identity, user_id=1, **link)
         database.write(lambda c: c.execute(sa.update(User).values(password=None)))
 

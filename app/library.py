@@ -31,6 +31,7 @@ SHELVES: dict[str, Sequence[str]] = {
     "Begin": ("docs/index.md", "docs/tutorial.md"),
     "Reference": (
         "docs/kernel-api.md",
+        "docs/campaigns.md",
         "docs/embedding.md",
         "docs/results.md",
         "docs/failures.md",

@@ -29,7 +29,7 @@ def form_of(page: TestResponse) -> dict[str, object]:
     """Return what a browser would send of the edit page as it stands."""
     html = text(page)
     fields: dict[str, object] = {
-        name: body.removeprefix("\r\n").replace("\n", "\r\n")
+        name: "\r\n".join(re.split("\r\n|\r|\n", body.removeprefix("\r\n")))
         for name, body in re.findall(r'<textarea[^>]*name="(\w+)"[^>]*>(.*?)</textarea>', html, re.DOTALL)
     }
     for tag in re.findall(r"<input[^>]*>", html):

@@ -12,6 +12,7 @@ import {
 } from '@codemirror/view';
 import { classHighlighter } from '@lezer/highlight';
 import { clearFault, faultField, markFault } from './fault.js';
+import { tabbing } from './tabbing.js';
 import { typeOverSelection } from './typing.js';
 
 // How long somebody has stopped typing before the source is looked at.
@@ -98,7 +99,7 @@ function isInSight(element) {
 function listExtensions(area, { nonce, onChange, onRun, check }, write) {
   return [
     lineNumbers(), history(), drawSelection(), highlightSpecialChars(), highlightActiveLine(), indentOnInput(),
-    bracketMatching(), closeBrackets(), highlightSelectionMatches(), search({ top: true }), faultField, typeOverSelection,
+    bracketMatching(), closeBrackets(), highlightSelectionMatches(), search({ top: true }), faultField, typeOverSelection, tabbing,
     javascript(), syntaxHighlighting(classHighlighter), lintGutter(), tooltips({ position: 'absolute' }),
     linter((view) => diagnose(view.state.doc, check), { delay: CHECK_AFTER_MS }),
     keymap.of([{ key: 'Mod-Enter', run: () => (onRun(), true), preventDefault: true }]),
@@ -116,6 +117,7 @@ function listExtensions(area, { nonce, onChange, onRun, check }, write) {
 
 // What the text area is called, and what is said about it, holds for the editor.
 const describeArea = (area) => ({
+  tabindex: '0', // It is focusable without, but not known as such to every tool.
   'aria-label': area.getAttribute('aria-label'),
   'aria-describedby': area.getAttribute('aria-describedby') ?? '',
   'aria-invalid': area.getAttribute('aria-invalid') ?? 'false',

@@ -39,7 +39,10 @@ export class Trying {
     const { preview, run, runTen, stop, again, volunteers, threads, typed } = this.parts;
     preview.addEventListener('click', () => this.preview());
     again.addEventListener('click', () => this.preview());
-    run.addEventListener('click', () => this.runOne());
+    run.form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.runOne();
+    });
     runTen.addEventListener('click', () => this.runTen());
     stop.addEventListener('click', () => this.stop());
     for (const field of [volunteers, threads]) field.addEventListener('input', () => this.showEstimate());

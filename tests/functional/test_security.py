@@ -198,6 +198,13 @@ class TestHeaders:
         assert len(policies) == 3
         assert all("'nonce-" in policy for policy in policies)
 
+    def test_styles_with_a_nonce_are_the_editors_pages_alone(self, alice: cast.Person) -> None:
+        policy = alice.get("/campaign/new").headers["Content-Security-Policy"]
+        nonce = re.search(r"script-src ('nonce-[^']+');", policy)
+        assert nonce
+        assert f"style-src 'self' {nonce[1]};" in policy
+        assert "style-src 'self';" in alice.get("/campaign/all").headers["Content-Security-Policy"]
+
     def test_hsts_is_sent_under_https_only(self, client: FlaskClient, https_app: Flask) -> None:
         assert "Strict-Transport-Security" not in client.get("/").headers
         secure = https_app.test_client().get("/", base_url="https://site.example")

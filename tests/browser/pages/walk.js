@@ -60,7 +60,7 @@ globalThis.walk = {
     const found = [];
     while (walker.nextNode()) {
       const { data, parentElement } = walker.currentNode;
-      const isData = parentElement.closest('code, pre, textarea, script, style, noscript, [data-value], .value');
+      const isData = parentElement.closest('code, pre, .cm-editor, textarea, script, style, noscript, [data-value], .value');
       if (!isData && /(?<![\w.,#-])\d{5,}(?![\w-])/.test(data)) found.push(data.trim().slice(0, 80));
     }
     return found;

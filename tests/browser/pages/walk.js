@@ -73,7 +73,7 @@ globalThis.walk = {
     const found = [];
     while (walker.nextNode()) {
       const { data, parentElement } = walker.currentNode;
-      const isData = parentElement.closest('code, pre, textarea, script, style, noscript, .value, .document, .cm-editor');
+      const isData = parentElement.closest('code, pre, textarea, script, style, noscript, .value, [data-value], .document, .cm-editor');
       if (!isData && /(?<![\w.,#:/-])\d{5,}(?![\w-])/.test(data)) found.push(data.trim().slice(0, 80));
     }
     return found;

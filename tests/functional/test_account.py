@@ -312,10 +312,9 @@ class TestProviders:
         github = {"github_client_id": "id", "github_client_secret": "secret", "signin_failures_per_account": 3}
         return Settings(**{**vars(settings), **github})
 
-    def link(self, database: Database) -> None:
+    def link(self, app: Flask, database: Database) -> None:
         """Link Alice's account at GitHub, and take her password away."""
-        now = dt.datetime.now(dt.UTC)
-        provider = name_space("github", "https://github.com")
+        now, provider = dt.datetime.now(dt.UTC), app.extensions["providers"]["github"].namespace
         link = {"provider": provider, "subject": "1", "email": "a@example.org", "date_added": now, "last_used_at": now}
         insert(database, Identity, user_id=1, **link)
         database.write(lambda c: c.execute(sa.update(User).values(password=None)))
@@ -327,9 +326,9 @@ class TestProviders:
 
     @pytest.mark.parametrize("path", ["/delete_account", "/change_password"])
     def test_an_account_without_a_password_is_led_to_its_provider_and_back(
-        self, alice: cast.Person, database: Database, path: str
+        self, app: Flask, alice: cast.Person, database: Database, path: str
     ) -> None:
-        self.link(database)
+        self.link(app, database)
         page = text(alice.get(path))
         assert f'href="/confirm/github?next={path}"' in page
         assert alice.get(f"/confirm/github?next={path}").status_code == 200

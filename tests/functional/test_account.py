@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app import purge
 from app.database import Database
 from app.models import Base, Campaign, Identity, OutgoingMail, Preview, Schedule, User, UserSession
 from app.providers.flow import name_space
@@ -263,6 +264,15 @@ class TestDeletion:
         assert database.read(lambda c: c.scalars(sa.select(Preview.id)).all()) == []
         assert is_signed_in(bob.browser)
         assert database.read(lambda c: c.scalar(sa.select(User.email).where(User.id == user_id))).endswith("@invalid")
+
+    def test_the_purge_takes_the_campaigns_and_then_the_nameless_row(
+        self, alice: cast.Person, bob: cast.Person, campaign_id: int, database: Database, settings: Settings
+    ) -> None:
+        alice.post("/delete_account", dict(self.FORM))
+        steps = list(purge.iter_steps(database, settings, lambda: dt.datetime.now(dt.UTC), rest=lambda _s: None))
+        assert {step.campaign_id for step in steps} == {campaign_id, None}
+        assert [row.email for row in read_users(database)] == [bob.email]
+        assert database.read(lambda c: c.scalars(sa.select(Campaign.id)).all()) == []
 
     @on_sqlite
     def test_the_address_is_free_again(self, app: Flask, alice: cast.Person) -> None:

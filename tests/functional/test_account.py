@@ -13,7 +13,6 @@ from flask.testing import FlaskClient
 from app import purge
 from app.database import Database
 from app.models import Base, Campaign, Identity, OutgoingMail, Preview, Schedule, User, UserSession
-from app.providers.flow import name_space
 from app.settings import Settings
 from tests import cast
 from tests.functional.mailbag import copy_cookies, forget_mails, is_signed_in, on_sqlite, read_mails, send

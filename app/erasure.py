@@ -10,12 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app import accounts, ledger, mail, previews
-from app.models import Campaign, Identity, Progress, Schedule, User
+from app.models import AT_ONCE, Campaign, Identity, Progress, Schedule, User
 
 # Who is erased has an address that nobody can have (RFC 2606), until the purge takes the row away.
 DOMAIN = "invalid"
-# The purge deletes campaigns that were deleted more than 30 days ago; this is longer ago.
-AT_ONCE = dt.datetime.fromtimestamp(0, dt.UTC)
 
 
 @dataclasses.dataclass(frozen=True)

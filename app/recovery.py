@@ -98,7 +98,8 @@ class Verification:
 
 def send_verification(session: Session, user: User, site_url: str, now: dt.datetime) -> None:
     """Write a mail with a link that confirms an account's address."""
-    _send_link(session, user, user.email, "verify_email", site_url, now)
+    token, _ = accounts.make_token()
+    _send_link(session, user, Letter(user.email, "verify_email", {}), token, site_url, now)
 
 
 def send_change(session: Session, user: User, address: str, site_url: str, now: dt.datetime) -> None:
@@ -109,27 +110,28 @@ def send_change(session: Session, user: User, address: str, site_url: str, now: 
     """
     if session.scalars(sa.select(User.id).where(User.email == address)).first() is not None:
         raise InvalidInput(TAKEN, "email")
-    _send_link(session, user, address, "change_email", site_url, now)
+    # The token says for which address it is. Nobody can write another one into it, since the whole of it is hashed.
+    random, _ = accounts.make_token()
+    token = f"{random}.{base64.urlsafe_b64encode(address.encode()).decode().rstrip('=')}"
+    _send_link(session, user, Letter(address, "change_email", {}), token, site_url, now)
 
 
-def _send_link(session: Session, user: User, address: str, template: str, site_url: str, now: dt.datetime) -> None:
-    # The link says for which address it is. Nobody can write another one into it, since the whole of it is hashed.
-    token, _ = accounts.make_token()
-    token = f"{token}.{base64.urlsafe_b64encode(address.encode()).decode().rstrip('=')}"
+def _send_link(session: Session, user: User, letter: Letter, token: str, site_url: str, now: dt.datetime) -> None:
     user.email_token, user.email_token_sent_at = accounts.hash_token(token), now
     context = {"link": _link(site_url, "verify_email", token), "days": VERIFY_LIFETIME.days, "site_url": site_url}
-    mail.enqueue(session, Letter(address, template, context), now)
+    mail.enqueue(session, dataclasses.replace(letter, context=context), now)
 
 
 def find_verification(session: Session, token: str, now: dt.datetime) -> Verification | None:
     """Return what a link would do; None: it is too old, was used, or a newer one was sent."""
     query = sa.select(User).where(User.email_token == accounts.hash_token(token))
     user = session.scalars(query.where(User.email_token_sent_at > now - VERIFY_LIFETIME)).one_or_none()
-    return Verification(user, _read_address(token)) if user else None
+    return Verification(user, _read_address(token) or user.email) if user else None
 
 
 def _read_address(token: str) -> str:
-    encoded = token.rpartition(".")[2]
+    """Return the address that a token is to make the account's; "": it confirms the one that there is."""
+    encoded = token.partition(".")[2]
     return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
 
 

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app import purge
 from app.database import Database
 from app.models import Base, Campaign, Identity, OutgoingMail, Preview, Schedule, User, UserSession
-from app.providers.flow import name_space
 from app.settings import Settings
 from tests import cast
 from tests.functional.mailbag import copy_cookies, forget_mails, is_signed_in, on_sqlite, read_mails, send
@@ -264,6 +264,15 @@ class TestDeletion:
         assert is_signed_in(bob.browser)
         assert database.read(lambda c: c.scalar(sa.select(User.email).where(User.id == user_id))).endswith("@invalid")
 
+    def test_the_purge_takes_the_campaigns_and_then_the_nameless_row(
+        self, alice: cast.Person, bob: cast.Person, campaign_id: int, database: Database, settings: Settings
+    ) -> None:
+        alice.post("/delete_account", dict(self.FORM))
+        steps = list(purge.iter_steps(database, settings, lambda: dt.datetime.now(dt.UTC), rest=lambda _s: None))
+        assert {step.campaign_id for step in steps} == {campaign_id, None}
+        assert [row.email for row in read_users(database)] == [bob.email]
+        assert database.read(lambda c: c.scalars(sa.select(Campaign.id)).all()) == []
+
     @on_sqlite
     def test_the_address_is_free_again(self, app: Flask, alice: cast.Person) -> None:
         alice.post("/delete_account", dict(self.FORM))
@@ -312,10 +321,9 @@ class TestProviders:
         github = {"github_client_id": "id", "github_client_secret": "secret", "signin_failures_per_account": 3}
         return Settings(**{**vars(settings), **github})
 
-    def link(self, database: Database) -> None:
+    def link(self, app: Flask, database: Database) -> None:
         """Link Alice's account at GitHub, and take her password away."""
-        now = dt.datetime.now(dt.UTC)
-        provider = name_space("github", "https://github.com")
+        now, provider = dt.datetime.now(dt.UTC), app.extensions["providers"]["github"].namespace
         link = {"provider": provider, "subject": "1", "email": "a@example.org", "date_added": now, "last_used_at": now}
         insert(database, Identity, user_id=1, **link)
         database.write(lambda c: c.execute(sa.update(User).values(password=None)))
@@ -327,9 +335,9 @@ class TestProviders:
 
     @pytest.mark.parametrize("path", ["/delete_account", "/change_password"])
     def test_an_account_without_a_password_is_led_to_its_provider_and_back(
-        self, alice: cast.Person, database: Database, path: str
+        self, app: Flask, alice: cast.Person, database: Database, path: str
     ) -> None:
-        self.link(database)
+        self.link(app, database)
         page = text(alice.get(path))
         assert f'href="/confirm/github?next={path}"' in page
         assert alice.get(f"/confirm/github?next={path}").status_code == 200

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app import throttling
+from app.background import Background
 from app.database import Database
 from app.errors import TooManyRequests
 from app.models import Throttle
@@ -160,6 +161,15 @@ def test_counters_are_purged_when_their_window_is_over(throttles: Throttles, ses
     throttles.take(session, [ADA], NOW + minutes(5))
     throttling.purge(session, NOW + minutes(10))
     assert len(session.scalars(sa.select(Throttle.key)).all()) == 1
+
+
+@on_sqlite
+def test_the_background_process_purges_them(throttles: Throttles, database: Database, database_url: str) -> None:
+    with database.transaction() as connection, Session(bind=connection) as session:
+        throttles.take(session, [HERE], dt.datetime.now(dt.UTC) - minutes(11))
+        throttles.take(session, [ADA], dt.datetime.now(dt.UTC))
+    Background(Settings(database_url=database_url), database)._sweep()
+    assert len(database.read(lambda c: c.scalars(sa.select(Throttle.key)).all())) == 1
 
 
 @pytest.mark.parametrize(

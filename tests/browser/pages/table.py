@@ -46,6 +46,7 @@ LOOKS = [
     Look("providers", "/account/providers", OWNER, "main button"),
     Look("providers-none", "/account/providers", NEWCOMER, "main button"),
     Look("confirm", "/confirm/github", OWNER, "main button"),
+    Look("change-email", "/change_email", OWNER, "main button.primary"),
     Look("change-password", "/change_password", OWNER, "main button.primary"),
     Look("delete-account", "/delete_account", OWNER, "main button"),
     Look("docs", "/docs/", action="main a"),

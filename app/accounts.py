@@ -29,6 +29,8 @@ ADDRESS_MAX = 64
 ID_MAX = 2**31 - 1  # a number beyond it in an address is no id
 # A page view within this time of the last one writes nothing.
 STALE_AFTER = dt.timedelta(minutes=5)
+# A sign-in that nobody used for so long has ended: a browser that was forgotten somewhere opens nothing any more.
+IDLE_MAX = dt.timedelta(days=14)
 WRONG = "The e-mail address or the password is wrong."
 
 
@@ -208,8 +210,12 @@ def open_session(session: Session, user: User, browser: Browser, now: dt.datetim
 def find_session(session: Session, token: str, now: dt.datetime) -> UserSession | None:
     """Return the sign-in of a token with its user, or None when it was revoked or has ended."""
     query = sa.select(UserSession).options(joinedload(UserSession.user))
-    query = query.where(UserSession.token_hash == hash_token(token), UserSession.expires_at > now)
+    query = query.where(UserSession.token_hash == hash_token(token), _is_open(now))
     return session.scalars(query).one_or_none()
+
+
+def _is_open(now: dt.datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(UserSession.expires_at > now, UserSession.last_seen_at > now - IDLE_MAX)
 
 
 def is_stale(row: UserSession, now: dt.datetime) -> bool:
@@ -229,7 +235,7 @@ def close_session(session: Session, token: str) -> None:
 
 def purge_sessions(session: Session, now: dt.datetime) -> None:
     """Delete the sign-ins that have ended."""
-    session.execute(sa.delete(UserSession).where(UserSession.expires_at <= now))
+    session.execute(sa.delete(UserSession).where(~_is_open(now)))
 
 
 def close_all_sessions(session: Session, user_id: int) -> None:
@@ -239,7 +245,7 @@ def close_all_sessions(session: Session, user_id: int) -> None:
 
 def list_sessions(session: Session, user: User, now: dt.datetime) -> list[UserSession]:
     """Return an account's sign-ins that are good still, the one last used first."""
-    query = sa.select(UserSession).where(UserSession.user_id == user.id, UserSession.expires_at > now)
+    query = sa.select(UserSession).where(UserSession.user_id == user.id, _is_open(now))
     return list(session.scalars(query.order_by(UserSession.last_seen_at.desc(), UserSession.id.desc())))
 
 

@@ -155,8 +155,21 @@ def test_the_database_holds_only_the_hash_of_a_sign_ins_token(session: Session, 
 
 def test_a_sign_in_ends_after_its_days(session: Session, user: User) -> None:
     token = accounts.open_session(session, user, BROWSER, NOW, days=30)
+    accounts.touch_session(session, token, NOW + dt.timedelta(days=29))
     assert accounts.find_session(session, token, NOW + dt.timedelta(days=30, seconds=-1)) is not None
     assert accounts.find_session(session, token, NOW + dt.timedelta(days=30)) is None
+
+
+def test_a_sign_in_that_nobody_used_for_two_weeks_has_ended(session: Session, user: User) -> None:
+    token = accounts.open_session(session, user, BROWSER, NOW, days=60)
+    used = NOW + dt.timedelta(days=10)
+    accounts.touch_session(session, token, used)
+    assert accounts.find_session(session, token, used + dt.timedelta(days=14, seconds=-1)) is not None
+    late = used + dt.timedelta(days=14)
+    assert accounts.find_session(session, token, late) is None
+    assert accounts.list_sessions(session, user, late) == []
+    accounts.purge_sessions(session, late)
+    assert session.scalars(sa.select(UserSession)).all() == []
 
 
 def test_a_revoked_sign_in_is_gone_and_others_stay(session: Session, user: User) -> None:

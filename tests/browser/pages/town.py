@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, BrowserContext
 from app import accounts, create_app, examples, migrate
 from app.database import Database
 from app.models import Campaign, Identity, Schedule, User
+from app.providers.flow import name_space
 from app.settings import Settings
 from app.states import Generation, Intent
 from tests import cast
@@ -43,6 +44,7 @@ class Town:
     settings: Settings
     places: dict[str, object]
     cookies: dict[str, str]
+    weights: dict[str, int] = dataclasses.field(default_factory=dict)  # of files that were weighed already, by address
 
     def url(self, path: str) -> str:
         """Return the whole address of a path of the table; one that starts with embed: is at the compute origin."""
@@ -91,7 +93,7 @@ def _fill(site: Site, database: Database) -> Town:
     with app.app_context():
         app.extensions["sqlalchemy"].engine.dispose()
     owner, newcomer = (_find_id(database, person) for person in people.values())
-    _link_account(database, owner)
+    _link_account(database, settings, owner)
     places = {**_make_campaigns(site, database, owner), **_send_links(database, newcomer)}
     return Town(site, settings, places, cookies)
 
@@ -101,10 +103,10 @@ def _find_id(database: Database, person: cast.Person) -> int:
     return int(database.read(lambda connection: connection.execute(query).scalar_one()))
 
 
-def _link_account(database: Database, user_id: int) -> None:
+def _link_account(database: Database, settings: Settings, user_id: int) -> None:
     now = dt.datetime.now(dt.UTC)
     values = {
-        "provider": "github",
+        "provider": name_space("github", settings.github_url),
         "subject": "7",
         "email": "olive@example.com",
         "date_added": now,

@@ -49,6 +49,7 @@ LOOKS = [
     Look("providers-none", "/account/providers", NEWCOMER, "main button"),
     Look("confirm", "/confirm/github", OWNER, "main button"),
     Look("change-password", "/change_password", OWNER, "main button.primary"),
+    Look("change-email", "/change_email", OWNER, "main button.primary"),
     Look("delete-account", "/delete_account", OWNER, "main button"),
     Look("sign-in-wrong", "/signin", VISITOR, "main button.primary", 422, "form[action='/signin']"),
     Look("sign-up-wrong", "/signup", VISITOR, "main button.primary", 422, "form[action='/signup']"),

@@ -29,15 +29,11 @@ IMAGES = "docs/images/"
 DECISIONS = sorted(f"docs/decisions/{path.name}" for path in (ROOT / "docs" / "decisions").glob("*.md"))
 SHELVES: dict[str, Sequence[str]] = {
     "Begin": ("docs/index.md", "docs/tutorial.md"),
-    "Reference": (
-        "docs/kernel-api.md",
+    "Campaigns": (
         "docs/campaigns.md",
         "docs/embedding.md",
-        "docs/results.md",
-        "docs/failures.md",
-        "docs/errors.md",
-        "docs/protocol.md",
     ),
+    "Reference": ("docs/kernel-api.md", "docs/results.md", "docs/failures.md", "docs/errors.md", "docs/protocol.md"),
     "Running a site": ("docs/operations.md", "docs/security.md", "docs/benchmarks.md"),
     "The project": ("CHANGELOG.md", "CONTRIBUTING.md"),
     "Decisions": DECISIONS,

@@ -110,7 +110,6 @@ def _init_site(app: Flask, settings: Settings) -> None:
     app.after_request(_harden_site)
     app.add_template_global(csp_nonce)
     app.add_template_global(find_viewer)
-    app.add_template_global(lambda: app.view_functions, "endpoints")
     app.add_template_global(lambda: f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S}", "now_utc")
 
 

@@ -11,11 +11,9 @@ P4 a provider that is down, slow or hostile costs its own sign-ins a few seconds
 from __future__ import annotations
 
 from app.providers.flow import FLOW_LASTS_S, Flow, Provider, Purpose, Shown
-from app.providers.github import GitHub
-from app.providers.openid import OpenID
 from app.settings import Settings
 
-__all__ = ["FLOW_LASTS_S", "Flow", "GitHub", "OpenID", "Provider", "Purpose", "Shown", "make_providers"]
+__all__ = ["FLOW_LASTS_S", "Flow", "Provider", "Purpose", "Shown", "make_providers"]
 
 GOOGLE = "https://accounts.google.com"
 
@@ -23,8 +21,13 @@ GOOGLE = "https://accounts.google.com"
 def make_providers(settings: Settings) -> dict[str, Provider]:
     """Return the providers that the settings switch on, by their names in addresses, in the order of their buttons."""
     made: list[Provider] = []
+    # What a provider needs takes 16 MB of each web worker: it is imported where one is switched on.
     if settings.github_client_id:
+        from app.providers.github import GitHub
+
         made.append(GitHub(settings.github_url, settings.github_client_id, settings.github_client_secret))
+    if settings.google_client_id or settings.oidc_client_id:
+        from app.providers.openid import OpenID
     if settings.google_client_id:
         # Google takes neither prompt=login nor max_age, and never says when somebody signed in.
         google = OpenID(

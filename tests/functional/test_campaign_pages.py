@@ -245,7 +245,7 @@ class TestPage:
         update_schedule(database, campaign_id, generation=Generation.FULL)
         page = text(alice.get(f"/campaign/{campaign_id}"))
         assert (more in page, waits in page, "It made 4,000 datasets" in page) == (False, True, True)
-        assert "1,000,000 datasets, and 64 MB" in re.sub(r"\s+", " ", page)
+        assert "A campaign may have 1,000,000 here, and 64 MB of them" in re.sub(r"\s+", " ", page)
         update_schedule(database, campaign_id, generation=Generation.DONE, generation_error="Error: late")
         page = text(alice.get(f"/campaign/{campaign_id}"))
         assert (more in page, waits in page) == (False, False)

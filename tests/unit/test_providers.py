@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from app.errors import ProviderFailed, SettingsError
-from app.providers import Flow, GitHub, OpenID, Purpose, make_providers
-from app.providers.openid import Description
+from app.providers import Flow, Purpose, make_providers
+from app.providers.github import GitHub
+from app.providers.openid import Description, OpenID
 from app.settings import Settings
-from tests.processes import find_free_port
+from tests.processes import ROOT, find_free_port
 
 ALL = {
     "github": {"github_client_id": "a", "github_client_secret": "b"},
@@ -86,3 +91,10 @@ def test_a_failure_is_remembered_for_a_moment_so_that_nobody_waits_for_it_again(
             description.get_metadata()
         said.append("a moment ago" in failure.value.message)
     assert said == [False, True, False]
+
+
+def test_a_site_without_providers_does_not_load_what_they_need(tmp_path: Path) -> None:
+    program = "import sys; from app import create_app; create_app('web'); print('authlib' in sys.modules)"
+    environ = {**os.environ, "INSTANCE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    said = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True)
+    assert said.stdout == "False\n"

@@ -15,6 +15,7 @@ class Look:
 
     path: with the town's places filled in; "embed:" begins one at the compute origin.
     action: a CSS selector of what the page is for; the keyboard must reach it. "": there is nothing to do on it.
+    sends: a form that is sent as it is, against its own advice: the page is what comes back.
     budget_bytes: all that the page loads, gzipped.
     """
 
@@ -23,6 +24,7 @@ class Look:
     who: str = VISITOR
     action: str = ""
     status: int = 200
+    sends: str = ""
     budget_bytes: int = 100 * KILOBYTE
 
 
@@ -48,7 +50,13 @@ LOOKS = [
     Look("confirm", "/confirm/github", OWNER, "main button"),
     Look("change-email", "/change_email", OWNER, "main button.primary"),
     Look("change-password", "/change_password", OWNER, "main button.primary"),
+    Look("change-email", "/change_email", OWNER, "main button.primary"),
     Look("delete-account", "/delete_account", OWNER, "main button"),
+    Look("sign-in-wrong", "/signin", VISITOR, "main button.primary", 422, "form[action='/signin']"),
+    Look("sign-up-wrong", "/signup", VISITOR, "main button.primary", 422, "form[action='/signup']"),
+    Look("change-password-wrong", "/change_password", OWNER, "main button.primary", 422, "main form"),
+    Look("new-campaign-wrong", "/campaign/new", OWNER, "form.campaign-form button.primary", 422,
+         "form.campaign-form", EDITOR_BYTES),
     Look("docs", "/docs/", action="main a"),
     Look("docs-tutorial", "/docs/tutorial", OWNER, ".contents a"),
     Look("docs-kernel-api", "/docs/kernel-api", action=".code button"),
@@ -92,6 +100,7 @@ LOOKS = [
     Look("embed", "embed:/embed/{running}", action="button"),
     Look("embed-wide-dark", "embed:/embed/{running}?size=wide&theme=dark", action="button"),
     Look("embed-any", "embed:/embed/any", action="button"),
+    Look("embed-lost", "embed:/no/such/page", action="a", status=404),
     Look("embed-gone", "embed:/embed/{deleted}", action="a", status=404),
 ]  # fmt: skip
 

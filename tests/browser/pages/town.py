@@ -5,6 +5,7 @@ Used by the walk over all pages and by `make screenshots`.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import dataclasses
 import datetime as dt
@@ -20,6 +21,7 @@ from playwright.sync_api import Browser, BrowserContext
 from app import accounts, create_app, examples, migrate
 from app.database import Database
 from app.models import Campaign, Identity, Schedule, User
+from app.providers.flow import name_space
 from app.settings import Settings
 from app.states import Generation, Intent
 from tests import cast
@@ -43,6 +45,7 @@ class Town:
     settings: Settings
     places: dict[str, object]
     cookies: dict[str, str]
+    weights: dict[str, int] = dataclasses.field(default_factory=dict)  # of files that were weighed already, by address
 
     def url(self, path: str) -> str:
         """Return the whole address of a path of the table; one that starts with embed: is at the compute origin."""
@@ -91,7 +94,7 @@ def _fill(site: Site, database: Database) -> Town:
     with app.app_context():
         app.extensions["sqlalchemy"].engine.dispose()
     owner, newcomer = (_find_id(database, person) for person in people.values())
-    _link_account(database, owner)
+    _link_account(database, settings, owner)
     places = {**_make_campaigns(site, database, owner), **_send_links(database, newcomer)}
     return Town(site, settings, places, cookies)
 
@@ -101,10 +104,10 @@ def _find_id(database: Database, person: cast.Person) -> int:
     return int(database.read(lambda connection: connection.execute(query).scalar_one()))
 
 
-def _link_account(database: Database, user_id: int) -> None:
+def _link_account(database: Database, settings: Settings, user_id: int) -> None:
     now = dt.datetime.now(dt.UTC)
     values = {
-        "provider": "github",
+        "provider": name_space("github", settings.github_url),
         "subject": "7",
         "email": "olive@example.com",
         "date_added": now,
@@ -116,9 +119,11 @@ def _link_account(database: Database, user_id: int) -> None:
 def _send_links(database: Database, user_id: int) -> dict[str, object]:
     """Leave somebody with an address that is not confirmed, and with a link for that and one for a new password."""
     now = dt.datetime.now(dt.UTC)
-    (reset, reset_hash), (confirmation, confirmation_hash) = accounts.make_token(), accounts.make_token()
-    update = sa.update(User).where(User.id == user_id)
-    update = update.values(email_verified_at=None, email_token=confirmation_hash, email_token_sent_at=now)
+    reset, reset_hash = accounts.make_token()
+    address = base64.urlsafe_b64encode(b"nora@example.org").decode().rstrip("=")
+    confirmation = f"{accounts.make_token()[0]}.{address}"  # as app/recovery.py makes them
+    update = sa.update(User).where(User.id == user_id).values(email_verified_at=None, email_token_sent_at=now)
+    update = update.values(email_token=accounts.hash_token(confirmation))
     update = update.values(password_reset_token=reset_hash, password_reset_sent_at=now)
     database.write(lambda connection: connection.execute(update))
     return {"reset": reset, "confirmation": confirmation}

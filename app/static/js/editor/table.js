@@ -73,10 +73,10 @@ export class Table {
   showResult(number, outcome) {
     const cell = this.findRow(number)?.querySelector('.came');
     if (cell === undefined || cell === null) return;
-    cell.textContent = describeResult(outcome);
-    cell.title = cell.textContent;
+    const clamp = makeClamp(describeResult(outcome));
+    cell.replaceChildren(clamp);
     cell.classList.toggle('bad', ![VALUE, NOTHING].includes(outcome.kind));
-    if (outcome.ms !== undefined && outcome.kind !== FAILED) cell.prepend(makeSmall(`${sayTime(outcome.ms)} `));
+    if (outcome.ms !== undefined && outcome.kind !== FAILED) clamp.prepend(makeSmall(`${sayTime(outcome.ms)} `));
   }
 }
 
@@ -111,9 +111,16 @@ function makeGap(count) {
 function makeCell(name, content, className = '') {
   const cell = document.createElement(name);
   cell.className = className;
-  cell.append(content);
-  if (className === 'given') cell.title = content; // The rest of what does not fit on its line.
+  cell.append(className === '' ? content : makeClamp(content));
   return cell;
+}
+
+// Two lines of a value; the rest of it in a tooltip.
+function makeClamp(text) {
+  const clamp = document.createElement('div');
+  clamp.append(text);
+  clamp.title = text;
+  return clamp;
 }
 
 function makeSmall(text) {

@@ -60,7 +60,14 @@ form.addEventListener('submit', send);
 document.querySelector(`form[action="${facts.signOutUrl}"]`)?.addEventListener('submit', () => keeping.forget());
 addEventListener('pageshow', ({ persisted }) => { if (persisted) setSending(false); });
 addEventListener('keydown', (event) => {
-  if (event.key === 'Escape' && trying.current !== undefined) trying.stop();
+  // In an editor it closes the search, or lets Tab leave.
+  if (event.key === 'Escape' && trying.current !== undefined && !event.target.closest('.cm-editor')) trying.stop();
+});
+// Editors have this key themselves, and say so by preventing what it does otherwise.
+form.addEventListener('keydown', (event) => {
+  if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey) || event.defaultPrevented) return;
+  event.preventDefault();
+  trying.runOne();
 });
 
 function change(what) {

@@ -48,11 +48,6 @@ export class Trying {
     for (const field of [volunteers, threads]) field.addEventListener('input', () => this.showEstimate());
     panel.addEventListener('change', () => this.showChoice());
     typed.addEventListener('input', () => this.view.refuse(''));
-    typed.addEventListener('keydown', (event) => {
-      if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
-      event.preventDefault();
-      this.runOne();
-    });
   }
 
   /** The generator was changed. */

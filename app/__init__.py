@@ -7,6 +7,7 @@ ledger · 4 extensions security forms hub websocket background · 5 blueprints �
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,6 +18,23 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 Surface = Literal["web", "socket"]
+# The blueprints of the web surface, each a file of app/blueprints.
+SITE = (
+    "account",
+    "badges",
+    "campaigns",
+    "changes",
+    "documents",
+    "editor",
+    "execute",
+    "failures",
+    "pages",
+    "providers",
+    "results",
+    "sharing",
+    "usage",
+    "users",
+)
 # Room for the form fields around the uploads.
 FORM_OVERHEAD_BYTES = 1 << 20
 
@@ -60,40 +78,8 @@ def _register_blueprints(app: Flask, surface: Surface) -> None:
 
     app.register_blueprint(health.blueprint)
     if surface == "web":
-        from app.blueprints import (
-            account,
-            badges,
-            campaigns,
-            changes,
-            documents,
-            editor,
-            execute,
-            failures,
-            pages,
-            providers,
-            results,
-            sharing,
-            usage,
-            users,
-        )
-
-        for module in (
-            account,
-            badges,
-            campaigns,
-            changes,
-            documents,
-            editor,
-            execute,
-            failures,
-            pages,
-            providers,
-            results,
-            sharing,
-            usage,
-            users,
-        ):
-            app.register_blueprint(module.blueprint)
+        for name in SITE:
+            app.register_blueprint(importlib.import_module(f"app.blueprints.{name}").blueprint)
     else:
         from app.blueprints import embed, socket
 

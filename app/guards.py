@@ -6,9 +6,10 @@ import datetime as dt
 from collections.abc import Callable
 from typing import TypeVar
 
-from flask import Response, after_this_request, current_app, request
+from flask import Response, after_this_request, current_app, redirect, request, session
 from gevent import monkey
 from gevent.threadpool import ThreadPool
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from app import passwords, throttling
 from app.accounts import Browser
@@ -122,3 +123,15 @@ def _find_pool() -> ThreadPool | None:
         current_app.extensions["hashing"] = ThreadPool(HASHES_AT_ONCE)
     pool: ThreadPool = current_app.extensions["hashing"]
     return pool
+
+
+def keep_mail_token(key: str, token: str) -> WerkzeugResponse:
+    """Put the token of a link that came by mail into the session cookie, and answer with the same page without it.
+
+    It leaves the address bar, and with it the browser's history and what other sites are told, before any page is
+    shown. That page can then say its origin with its form, which "no-referrer" would forbid it.
+    """
+    session[key] = token
+    response = redirect(request.path, 303)
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response

@@ -184,7 +184,7 @@ def send_verification() -> ResponseReturnValue:
 def verify_email() -> ResponseReturnValue:
     """Ask (GET), then confirm an address by a link that came to it (POST)."""
     if request.method == "GET" and "token" in request.args:
-        return _keep_verification(request.args["token"])
+        return guards.keep_mail_token(VERIFY, request.args["token"])
     token = request.values.get("token") or session.get(VERIFY, "")
     found = recovery.find_verification(db.session(), token, guards.now())
     if found is None:
@@ -196,14 +196,6 @@ def verify_email() -> ResponseReturnValue:
     session.pop(VERIFY, None)
     flash("Your e-mail address is confirmed.")
     return redirect(url_for("account.show" if security.find_viewer() else "users.sign_in"), 303)
-
-
-def _keep_verification(token: str) -> ResponseReturnValue:
-    # As with a reset link: the token leaves the address bar before a page is shown.
-    session[VERIFY] = token
-    response = redirect(url_for("account.verify_email"), 303)
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
 
 
 def _say_link_is_gone() -> ResponseReturnValue:

@@ -173,7 +173,7 @@ def send_reset_password() -> ResponseReturnValue:
 def reset_password() -> ResponseReturnValue:
     """Choose a new password by a link that came by mail."""
     if request.method == "GET" and "token" in request.args:
-        return _keep_reset(request.args["token"])
+        return guards.keep_mail_token(RESET, request.args["token"])
     form = forms.ResetPasswordForm()
     token = request.values.get("token") or session.get(RESET, "")
     user = recovery.find_reset(db.session(), token, guards.now())
@@ -182,15 +182,6 @@ def reset_password() -> ResponseReturnValue:
     if form.is_submitted() and _reset_password(form, user, token):
         return redirect(url_for("users.sign_in"), 303)
     return forms.show("users/reset_password.html", form, address=user.email)
-
-
-def _keep_reset(token: str) -> ResponseReturnValue:
-    # The token leaves the address bar, and with it the browser's history and what other sites are told, before any
-    # page is shown. That page can then say its origin with its form, which "no-referrer" would forbid it.
-    session[RESET] = token
-    response = redirect(url_for("users.reset_password"), 303)
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
 
 
 def _say_link_is_gone() -> ResponseReturnValue:

@@ -14,10 +14,10 @@ import msgpack
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from app import examples, migrate
-from app.database import Database
+from app import examples
 from tests.browser.elsewhere import third_party_page
-from tests.processes import Site, run_site
+from tests.browser.sites import run_new_site
+from tests.processes import Site
 
 pytestmark = pytest.mark.browser
 COMPUTING_MS = 120_000
@@ -26,13 +26,8 @@ COMPUTING_MS = 120_000
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The whole site, with the captcha on."""
-    folder = tmp_path_factory.mktemp("main-job") / "instance"
-    folder.mkdir()
-    url = f"sqlite:///{folder}/manyhands.sqlite3"
-    database = Database(url)
-    migrate.upgrade(database)
-    database.dispose()
-    with run_site(folder, url, "web", "socket", "background", CAPTCHA="altcha") as site:
+    folder = tmp_path_factory.mktemp("main-job")
+    with run_new_site(folder, "web", "socket", "background", CAPTCHA="altcha") as site:
         yield site
 
 

@@ -16,11 +16,10 @@ import msgpack
 import pytest
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect
 
-from app import migrate
-from app.database import Database
 from app.mailbox import find_links
 from tests.browser.elsewhere import third_party_page
-from tests.processes import Site, run_site
+from tests.browser.sites import run_new_site
+from tests.processes import Site
 
 pytestmark = pytest.mark.browser
 PASSWORD = "a horse, a battery"
@@ -39,13 +38,8 @@ GENERATOR = "({ main() { return Array.from({ length: 40 }, (_, n) => ({ n })); }
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The whole site, with the captcha and the mail process."""
-    folder = tmp_path_factory.mktemp("paths") / "instance"
-    folder.mkdir()
-    url = f"sqlite:///{folder}/manyhands.sqlite3"
-    database = Database(url)
-    migrate.upgrade(database)
-    database.dispose()
-    with run_site(folder, url, "web", "socket", "background", "mail", CAPTCHA="altcha") as site:
+    folder = tmp_path_factory.mktemp("paths")
+    with run_new_site(folder, "web", "socket", "background", "mail", CAPTCHA="altcha") as site:
         yield site
 
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app import migrate
-from app.database import Database
+from tests.browser.sites import run_new_site
 from tests.oidc.servers import CLIENT_ID, CLIENT_SECRET, run_openid
 from tests.processes import Site
 
@@ -18,20 +17,14 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The site, and a provider on another origin that it offers."""
-    folder = tmp_path_factory.mktemp("elsewhere") / "instance"
-    folder.mkdir()
-    database = Database(f"sqlite:///{folder}/manyhands.sqlite3")
-    migrate.upgrade(database)
-    database.dispose()
-    site = Site(folder, f"sqlite:///{folder}/manyhands.sqlite3")
-    with run_openid(f"{site.url}/signin/oidc/callback") as provider:
+    with (
+        run_new_site(tmp_path_factory.mktemp("elsewhere")) as site,
+        run_openid(f"{site.url}/signin/oidc/callback") as provider,
+    ):
         site.environ |= {"OIDC_ISSUER": provider.url, "OIDC_NAME": "Uni"}
         site.environ |= {"OIDC_CLIENT_ID": CLIENT_ID, "OIDC_CLIENT_SECRET": CLIENT_SECRET}
-        try:
-            site.start("web")
-            yield site
-        finally:
-            site.stop()
+        site.start("web")
+        yield site
 
 
 @pytest.fixture

@@ -7,23 +7,16 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
-from app import migrate
-from app.database import Database
-from tests.browser.editor.desk import Desk, sign_up
+from tests.browser.editor.desk import Desk
 from tests.browser.execute.bench import EMAIL, list_violations, watch
-from tests.processes import Site, run_site
+from tests.browser.sites import run_new_site, sign_up
+from tests.processes import Site
 
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The whole site."""
-    folder = tmp_path_factory.mktemp("editor") / "instance"
-    folder.mkdir()
-    url = f"sqlite:///{folder}/manyhands.sqlite3"
-    database = Database(url)
-    migrate.upgrade(database)
-    database.dispose()
-    with run_site(folder, url, "web", "socket", "background") as site:
+    with run_new_site(tmp_path_factory.mktemp("editor"), "web", "socket", "background") as site:
         yield site
 
 

@@ -88,18 +88,6 @@ class Desk:
         expect(self.source(name).locator(".cm-fault")).to_be_in_viewport()
 
 
-def sign_up(context: BrowserContext, email: str) -> None:
-    """Make an account and stay signed in."""
-    page = context.new_page()
-    page.goto("/signup")
-    for label, value in (("First name", "Olive"), ("Last name", "Owner"), ("E-mail", email)):
-        page.get_by_label(label).fill(value)
-    page.get_by_role("textbox", name="Password").fill("correct horse battery")
-    page.get_by_role("button", name="Make the account").click()
-    page.wait_for_url(lambda url: not url.endswith("/signup"))
-    page.close()
-
-
 def write_files(folder: Path) -> dict[str, Path]:
     """Write the three files of a campaign, and return their paths by the fields' names."""
     contents = {

@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.database import Database
 from app.models import Campaign
-from tests.browser.editor.desk import NUMBERS, SOON_MS, SQUARES, Desk, sign_up, write_files
+from tests.browser.editor.desk import NUMBERS, SOON_MS, SQUARES, Desk, write_files
+from tests.browser.sites import sign_up
 from tests.processes import Site
 
 pytestmark = pytest.mark.browser

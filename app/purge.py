@@ -61,12 +61,26 @@ def iter_steps(
 
 def purge_next(database: Database, cutoff: dt.datetime) -> Step | None:
     """Take one step; None: nothing is due."""
+    if database.read(lambda connection: connection.execute(_find_strays()).first()) is not None:
+        database.write(_condemn_strays)
     campaign_id = database.read(lambda connection: _find_due(connection, cutoff))
     if campaign_id is not None:
         return database.write(lambda connection: _erase_some(connection, campaign_id))
     if database.read(lambda connection: connection.execute(_find_gone_users()).first()) is None:
         return None
     return Step("user", database.write(_erase_users))
+
+
+def _find_strays() -> sa.Select[int]:
+    # What was made in the moment in which its owner's account was deleted.
+    return sa.select(Campaign.id).join(User).where(User.email.like(GONE_ADDRESS), ~Campaign.deleted)
+
+
+def _condemn_strays(connection: sa.Connection) -> None:
+    for campaign_id in connection.execute(_find_strays()).scalars().all():
+        condemned = sa.update(Campaign).where(Campaign.id == campaign_id)
+        connection.execute(condemned.values(deleted=True, deleted_at=AT_ONCE))
+        ledger.close_schedule(connection, campaign_id)
 
 
 def _find_due(connection: sa.Connection, cutoff: dt.datetime) -> int | None:

@@ -136,6 +136,18 @@ class TestPurge:
         erase(database, settings)
         assert list_ids(database, User) == [alive]
 
+    def test_what_was_made_in_the_moment_of_its_owners_deletion_goes_too(
+        self, database: Database, settings: Settings
+    ) -> None:
+        stray = fill(database, owner_id=make_owner(database, "1@invalid"))
+        kept = fill(database, owner_id=make_owner(database, "a@invalid.org"))
+        (first,) = erase(database, settings, 1)
+        assert first.campaign_id == stray
+        assert read(database, stray, Campaign.deleted, Schedule.deleted) == (True, True)
+        erase(database, settings)
+        assert list_ids(database, Campaign) == [kept]
+        assert len(list_ids(database, User)) == 1
+
     def test_the_command_says_what_it_took_away(self, database: Database, settings: Settings) -> None:
         due = delete(database, fill(database), AT_ONCE)
         environ = {"DATABASE_URL": settings.database_url, "INSTANCE_DIR": settings.instance_dir}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.harness.bench import chromium_args
 from tests.browser.pages.table import LOOKS, Look
@@ -20,15 +20,16 @@ from tests.processes import ROOT
 THEMES = ("light", "dark")
 SIZES = {"1280": WIDE, "390": SMALL}
 FOLDER, README_FOLDER = ROOT / "screenshots", ROOT / "docs" / "images"
-# What the README shows: the picture's name, and the page of the table.
+# What the README shows: the picture's name, who looks, and at what.
 README = {
-    "home": "home",
-    "editor": "new-from-example",
-    "campaign": "campaign-running",
-    "results": "results",
-    "embed": "embed",
+    "home": (VISITOR, "/"),
+    "editor": (NEWCOMER, "/campaign/new?example=primes"),
+    "campaign": (OWNER, "/campaign/{running}"),
+    "results": (OWNER, "/campaign/{running}/results"),
+    "embed": (OWNER, "/campaign/{running}/embed"),
 }
 SETTLE_MS = 150
+TRY_MS = 30_000
 
 
 def main() -> None:
@@ -77,15 +78,24 @@ def take(browser: Browser, town: Town, who: str, looks: list[Look], way: str, **
 def take_for_readme(browser: Browser, town: Town) -> None:
     """Take what a first-time visitor sees of the README's pages: the top of each, as sharp as on a good screen."""
     README_FOLDER.mkdir(exist_ok=True)
-    by_name = {look.name: look for look in LOOKS}
-    for name, look in ((name, by_name[page]) for name, page in README.items()):
+    for name, (who, path) in README.items():
         options = {"viewport": WIDE, "color_scheme": "light", "reduced_motion": "reduce", "device_scale_factor": 1.5}
-        context = town.open_context(browser, look.who, **options)
+        context = town.open_context(browser, who, **options)
         page = context.new_page()
-        page.goto(town.url(look.path))
+        page.goto(town.url(path))
+        if name == "editor":
+            try_kernel(page)
         page.wait_for_timeout(SETTLE_MS)
         page.screenshot(path=README_FOLDER / f"{name}.png")
         context.close()
+
+
+def try_kernel(page: Page) -> None:
+    """Run the kernel on the first datasets, and show the editors with what came of it."""
+    page.get_by_role("button", name="Run on ten").click()
+    expect(page.locator("[data-part=estimate]")).to_be_visible(timeout=TRY_MS)
+    page.get_by_role("heading", name="Edit").scroll_into_view_if_needed()
+    page.evaluate("scrollTo(0, document.getElementById('edit-heading').offsetTop - 24)")
 
 
 if __name__ == "__main__":

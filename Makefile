@@ -9,6 +9,8 @@ PEERS := .venv-bench
 LOAD_CLIENT := benchmarks/build/load
 # What a test run may be narrowed to: make test ARGS="-k pause".
 ARGS ?=
+# Browser tests that measure no time: two may run beside each other.
+PAGE_TESTS := $(addprefix tests/browser/,pages editor execute) $(wildcard tests/browser/test_*.py)
 SOAK_TESTS := $(wildcard tests/redteam tests/durability tests/abuse tests/unit/dispatcher tests/walls/test_fuzz.py)
 # What the benchmark may be narrowed to: make bench ONLY=dispatch, or how the names of the wanted rows begin.
 ONLY ?=
@@ -24,7 +26,8 @@ run: $(SETUP)/app $(SETUP)/front ## set everything up and start the site with it
 
 test: $(SETUP)/dev $(SETUP)/front browser ## set everything up and run the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not alone" $(ARGS)
-	$(BIN)/python -m pytest -m "browser or alone" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m browser $(PAGE_TESTS) $(ARGS)
+	$(BIN)/python -m pytest -m "browser or alone" $(addprefix --ignore=,$(PAGE_TESTS)) $(ARGS)
 
 test-fast: $(SETUP)/dev $(SETUP)/front ## the quick tests that need neither a browser nor PostgreSQL
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not postgresql and not slow" $(ARGS)

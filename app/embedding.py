@@ -102,7 +102,7 @@ def word_for_visitors(campaign: Campaign, host: str) -> str:
         f"This page lets you lend some of your browser’s idle time to “{campaign.name}”{what}, for {whom}. "
         "Nothing runs until you press start, you can pause at any time, and it ends when you close the page. "
         "The code runs in a sandbox without access to this page, your files or the network. It uses electricity. "
-        f"The computation comes from {host}, which sees your address, as any embedded page does, and sets no cookie."
+        f"The computation comes from {host}, which sees your IP address, as any embedded page does, and sets no cookie."
     )
 
 

@@ -34,7 +34,12 @@ def size(number_of_bytes: float) -> str:
 
 
 def duration(milliseconds: int) -> str:
-    """Return a length of time in the unit that suits it: "850 ms", "12.5 seconds", "3.2 hours"."""
+    """Return a length of time in the unit that suits it: "850 ms", "12.5 seconds", "3.2 hours".
+
+    Volunteers report whole milliseconds, rounded: 0 of them is something that took less than one.
+    """
+    if milliseconds < 1:
+        return "under 1 ms"
     if milliseconds < 1000:
         return f"{milliseconds} ms"
     seconds = milliseconds / 1000

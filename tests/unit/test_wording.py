@@ -45,7 +45,14 @@ def test_a_size_is_said_in_the_unit_that_suits_it(number_of_bytes: int, expected
 
 @pytest.mark.parametrize(
     ("milliseconds", "expected"),
-    [(0, "0 ms"), (999, "999 ms"), (12_500, "12.5 seconds"), (7_400_000, "2.06 hours"), (10**12, "11,574 days")],
+    [
+        (0, "under 1 ms"),
+        (1, "1 ms"),
+        (999, "999 ms"),
+        (12_500, "12.5 seconds"),
+        (7_400_000, "2.06 hours"),
+        (10**12, "11,574 days"),
+    ],
 )
 def test_a_length_of_time_is_said_in_the_unit_that_suits_it(milliseconds: int, expected: str) -> None:
     assert wording.duration(milliseconds) == expected

@@ -236,6 +236,13 @@ def drop_token() -> None:
     session.clear()
 
 
+def part_with_browser(endpoint: str) -> WerkzeugResponse:
+    """Send a browser whose owner has signed out to a page, and have it forget what the site's pages kept in it."""
+    response = redirect(url_for(endpoint), 303)
+    response.headers["Clear-Site-Data"] = '"storage"'  # the draft of a campaign, which the next user must not find
+    return response
+
+
 # Responses
 
 

@@ -70,7 +70,7 @@ def end_all_sessions() -> ResponseReturnValue:
     write(lambda transaction: accounts.close_all_sessions(transaction, security.get_viewer().id))
     security.drop_token()
     flash("Every browser was signed out.")
-    return redirect(url_for("users.sign_in"), 303)
+    return security.part_with_browser("users.sign_in")
 
 
 # The password
@@ -137,7 +137,7 @@ def delete() -> ResponseReturnValue:
         write(lambda transaction: erasure.erase_account(transaction, security.get_viewer(), guards.now()))
         security.drop_token()
         flash("Your account and everything in it was deleted.")
-        return redirect(url_for("users.sign_in"), 303)
+        return security.part_with_browser("users.sign_in")
     return _ask("account/delete.html", form, belongings=erasure.sum_up(db.session(), security.get_viewer()))
 
 

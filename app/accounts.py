@@ -26,6 +26,7 @@ NAME_MAX = 100
 TOKEN_BYTES = 32
 AGENT_MAX = 300
 ADDRESS_MAX = 64
+EMAIL_MAX = 254  # RFC 5321 section 4.5.3.1.3 has 256, with the brackets around it
 ID_MAX = 2**31 - 1  # a number beyond it in an address is no id
 # A page view within this time of the last one writes nothing.
 STALE_AFTER = dt.timedelta(minutes=5)
@@ -93,6 +94,9 @@ def normalise_email(email: str) -> str:
     """
     if not email.strip():
         raise InvalidInput("Enter your e-mail address: you sign in with it.", "email")
+    if len(email.strip()) > EMAIL_MAX:
+        # Looked at here, because the library normalises first, which takes minutes for a long row of accents.
+        raise InvalidInput(f"This is not an e-mail address: it has more than {EMAIL_MAX} characters.", "email")
     try:
         found = email_validator.validate_email(email.strip(), check_deliverability=False)
     except email_validator.EmailNotValidError as error:

@@ -45,15 +45,16 @@ def init_app(app: Flask) -> None:
 def find_asset(filename: str) -> Asset | None:
     """Return what is known of a file of app/static, read anew when it changed; None: there is no such file."""
     known: dict[str, Asset] = current_app.extensions[STATE]
-    path = safe_join(str(current_app.static_folder), filename)
+    # By its path and not by what was asked for: css/./site.css is the same file, and there is no end of such names.
+    path = safe_join(str(current_app.static_folder), filename) or ""
     try:
-        status = Path(path or "").stat()
+        status = Path(path).stat()
         stamp = (status.st_mtime_ns, status.st_size)
-        if filename not in known or known[filename].stamp != stamp:
-            known[filename] = _read(Path(path or ""), stamp)
+        if path not in known or known[path].stamp != stamp:
+            known[path] = _read(Path(path), stamp)
     except OSError:
         return None
-    return known[filename]
+    return known[path]
 
 
 def _read(path: Path, stamp: tuple[int, int]) -> Asset:

@@ -78,7 +78,8 @@ def _parse_host(host: str, shown: str) -> str:
 
 
 def _to_ascii(name: str, shown: str) -> str:
-    if name.isascii():
+    # A name of other letters gets longer as punycode. How long it takes grows with the square of its length.
+    if name.isascii() or len(name) > HOST_MAX:
         return name
     try:
         return idna.encode(name, uts46=True).decode()

@@ -38,6 +38,7 @@ ENTRIES_MAX = 64
 DIRECTORY_MAX_BYTES = 64 << 10
 SLUG_MAX = 60
 PARSED_MAX_BYTES = 1 << 20  # what JSON becomes in memory is twenty times as large
+NUMBER_MAX = 2**53  # what every program that reads JSON agrees on
 # What systems put into zip files by themselves.
 LITTER = re.compile(r"(^|/)(__MACOSX/|\.DS_Store$|Thumbs\.db$|desktop\.ini$)")
 READ_BY = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -327,11 +328,16 @@ def _iter_checked(said: _Pairs) -> Iterator[tuple[str, Any]]:
         if keys.count(key) > 1:
             raise InvalidInput(f"{ABOUT} has “{key}” twice.")
         kind, words = _TYPES[key]
-        if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
+        if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool) or not _is_number_of_size(value):
             raise InvalidInput(f"{ABOUT}: “{key}” must be {words}.")
         if isinstance(value, str) and not _is_text(value):
             raise InvalidInput(f"{ABOUT}: “{key}” holds half of a character, which is not text.")
         yield key, value
+
+
+def _is_number_of_size(value: object) -> bool:
+    """Say whether a value, where it is a whole number, can be computed with: JSON sets no limit to its digits."""
+    return not isinstance(value, int) or abs(value) <= NUMBER_MAX
 
 
 def _is_text(value: str) -> bool:

@@ -20,6 +20,8 @@ from app.errors import InvalidInput
 
 MIN = 8
 MAX = 256
+# As somebody may type MAX characters: other keyboards send up to four for one.
+TYPED_MAX = 4 * MAX
 PRODUCT = "manyhands"
 COMMON = "This is one of the passwords that are tried first, because many people have it. Choose another one."
 
@@ -41,7 +43,9 @@ def check_rules(password: str, *own_words: str) -> None:
         raise InvalidInput(f"The password has {len(password)} characters; the limit is {MAX}.", "password")
     if is_common(password):
         raise InvalidInput(COMMON, "password")
-    if _squash(password) in {_squash(word) for word in (*own_words, PRODUCT)} - {""}:
+    # Own words come as they were typed into other fields, of any length; a long one is no password's.
+    known = {_squash(word) for word in (*own_words, PRODUCT) if len(word) <= TYPED_MAX}
+    if _squash(password) in known - {""}:
         raise InvalidInput(
             "This password is your name, your e-mail address or the name of this site, which is what somebody would "
             "try first. Choose another one.",
@@ -79,12 +83,15 @@ def hash_password(password: str) -> str:
 
 
 def matches(stored_hash: str | None, password: str) -> bool:
-    """Say whether a password is the stored one; without a stored one it takes as long, and is not."""
+    """Say whether a password is the stored one; without a stored one it takes as long, and is not.
+
+    One that is longer than any that is stored takes as long, too: see `_normalise`.
+    """
     try:
-        _hasher.verify(stored_hash or make_dummy_hash(), _normalise(password))
+        _hasher.verify(stored_hash or make_dummy_hash(), _normalise(password[:TYPED_MAX]))
     except (VerificationError, InvalidHashError):
         return False
-    return stored_hash is not None
+    return stored_hash is not None and len(password) <= TYPED_MAX
 
 
 def find_new_hash(stored_hash: str | None, password: str) -> str | None:
@@ -105,5 +112,7 @@ def make_dummy_hash() -> str:
 
 
 def _normalise(password: str) -> str:
-    # Keyboards disagree on how to write é: the same password must be the same on all of them.
+    # Keyboards disagree on how to write é: the same password must be the same on all of them. It takes the square of
+    # the time for twice as many accents in a row, and stops every thread meanwhile: never call it with a text that
+    # somebody sent whose length was not looked at.
     return unicodedata.normalize("NFKC", password)

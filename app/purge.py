@@ -94,6 +94,10 @@ def _erase_some(connection: sa.Connection, campaign_id: int) -> Step:
     # P4. Once only, since to change a row with a large static dataset takes as long as ten steps.
     condemned = sa.update(Campaign).where(Campaign.id == campaign_id, Campaign.deleted_at > AT_ONCE)
     connection.execute(condemned.values(deleted_at=AT_ONCE))
+    # P1. Its owner may have restored it since it was found to be due; from here on they cannot.
+    kept = sa.select(Campaign.id).where(Campaign.id == campaign_id, ~Campaign.deleted)
+    if connection.execute(kept).first() is not None:
+        return Step("campaign", 0, campaign_id)
     if (gone := ledger.forget_campaign(connection, campaign_id, ROWS_PER_STEP)) is not None:
         return Step(*gone, campaign_id)
     ledger.drop_schedule(connection, campaign_id)

@@ -119,8 +119,7 @@ def reserve(session: Session, owner: User, adding_bytes: int, settings: Settings
     Raises:
         InvalidInput: they may not; names no field.
     """
-    session.execute(sa.select(User.id).where(User.id == owner.id).with_for_update())
-    use = find_use(session.connection(), owner.id)
+    use = _find_use_alone(session, owner.id)
     if len(use.campaigns) >= settings.campaigns_per_user:
         raise InvalidInput(
             f"You have {count(len(use.campaigns), 'campaign')}, with deleted ones that can be restored, and may have "
@@ -136,6 +135,28 @@ def reserve(session: Session, owner: User, adding_bytes: int, settings: Settings
             f"Your campaigns have {count(use.dataset_count, 'dataset')}, and all together may have "
             f"{settings.datasets_per_user:,}. {SEE}"
         )
+
+
+def reserve_growth(session: Session, owner_id: int, adding_bytes: int, settings: Settings) -> None:
+    """Make sure that a user's campaign may get sources of so many bytes more (Q2); less is always possible.
+
+    Raises:
+        InvalidInput: it may not; names no field.
+    """
+    if adding_bytes <= 0:
+        return
+    stored_bytes = _find_use_alone(session, owner_id).stored_bytes
+    if stored_bytes + adding_bytes > settings.stored_bytes_per_user:
+        raise InvalidInput(
+            f"Your campaigns have {size(stored_bytes)}, this would add {size(adding_bytes)}, and all together may have "
+            f"{size(settings.stored_bytes_per_user)}. {SEE}"
+        )
+
+
+def _find_use_alone(session: Session, user_id: int) -> Use:
+    """Return what a user's campaigns take; until the transaction ends nobody else reserves anything of theirs."""
+    session.execute(sa.select(User.id).where(User.id == user_id).with_for_update())
+    return find_use(session.connection(), user_id)
 
 
 def say_full(stored_bytes: int, settings: Settings) -> str:

@@ -67,9 +67,11 @@ def reset_password(session: Session, token: str, new_hash: str, site_url: str, n
 
 
 def change_password(session: Session, user: User, new_hash: str, site_url: str, now: dt.datetime) -> None:
-    """Store a password, end every sign-in of the account and every link to reset it, and tell the owner by mail."""
+    """Store a password, end every sign-in of the account and every link that changes it, and tell the owner by mail."""
     user.password = new_hash
     user.password_reset_token = user.password_reset_sent_at = None
+    # Whoever was in the account before may have asked for another address: that link would give it back to them.
+    user.email_token = user.email_token_sent_at = None
     session.flush()
     accounts.close_all_sessions(session, user.id)
     context: dict[str, object] = {

@@ -25,7 +25,7 @@ from werkzeug.wrappers import Request
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from app import accounts
-from app.errors import DatabaseBusy, ManyhandsError, NotSignedIn, TooManyRequests, make_problem
+from app.errors import DatabaseBusy, ManyhandsError, NotFound, NotSignedIn, TooManyRequests, make_problem
 from app.extensions import csrf, db, get_settings, login_manager, writing
 from app.models import User, UserSession
 from app.settings import MEGABYTE, Settings
@@ -88,6 +88,7 @@ def init_app(app: Flask, surface: Literal["web", "socket"]) -> None:
     """Put the locks of a surface on its application."""
     app.register_error_handler(ManyhandsError, _answer_error)
     app.register_error_handler(HTTPException, _answer_http_error)
+    app.before_request(_refuse_null)
     if surface == "web":
         _init_site(app, app.extensions["settings"])
     else:
@@ -141,6 +142,12 @@ def _limit_body() -> None:
     view = current_app.view_functions.get(request.endpoint or "")
     if not getattr(view, "takes_uploads", False) or find_viewer() is None:
         request.max_content_length = SMALL_FORM_BYTES
+
+
+def _refuse_null() -> None:
+    # Neither a file system nor PostgreSQL takes a name with one in it: each would end in an error of its own.
+    if "\0" in request.path:
+        raise NotFound()
 
 
 def _refuse_foreign_origin() -> None:
@@ -227,6 +234,13 @@ def keep_token(token: str) -> None:
 def drop_token() -> None:
     """Make this browser forget its sign-in."""
     session.clear()
+
+
+def part_with_browser(endpoint: str) -> WerkzeugResponse:
+    """Send a browser whose owner has signed out to a page, and have it forget what the site's pages kept in it."""
+    response = redirect(url_for(endpoint), 303)
+    response.headers["Clear-Site-Data"] = '"storage"'  # the draft of a campaign, which the next user must not find
+    return response
 
 
 # Responses

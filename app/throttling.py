@@ -86,9 +86,12 @@ class Throttles:
     def take(self, session: Session, tries: Iterable[Try], now: dt.datetime) -> float:
         """Count tries in the caller's transaction, and return for how many seconds they must not be made: 0, make them.
 
-        All of them are counted, also when one is over its limit. Being refused does not prolong the wait.
+        Who asks comes first in them: those behind one that is over its limit are not counted, because what an address
+        may not try any more must not use up what others may, such as the mails to somebody. Being refused does not
+        prolong the wait.
         """
-        return max((self._count(session, one, now) for one in tries), default=0.0)
+        waits = (self._count(session, one, now) for one in tries)
+        return next((wait_s for wait_s in waits if wait_s > 0), 0.0)
 
     def _count(self, session: Session, one: Try, now: dt.datetime) -> float:
         limit = self._limits[one.deed]

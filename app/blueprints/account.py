@@ -70,7 +70,7 @@ def end_all_sessions() -> ResponseReturnValue:
     write(lambda transaction: accounts.close_all_sessions(transaction, security.get_viewer().id))
     security.drop_token()
     flash("Every browser was signed out.")
-    return redirect(url_for("users.sign_in"), 303)
+    return security.part_with_browser("users.sign_in")
 
 
 # The password
@@ -137,7 +137,7 @@ def delete() -> ResponseReturnValue:
         write(lambda transaction: erasure.erase_account(transaction, security.get_viewer(), guards.now()))
         security.drop_token()
         flash("Your account and everything in it was deleted.")
-        return redirect(url_for("users.sign_in"), 303)
+        return security.part_with_browser("users.sign_in")
     return _ask("account/delete.html", form, belongings=erasure.sum_up(db.session(), security.get_viewer()))
 
 
@@ -158,13 +158,23 @@ def change_email() -> ResponseReturnValue:
 def _send_change(form: forms.ChangeEmailForm) -> bool:
     try:
         address = accounts.normalise_email(form.email.data or "")
-        by_address = Try(Deed.MAIL_BY_ADDRESS, guards.get_address())
-        guards.attempt(by_address, Try(Deed.MAIL_BY_RECIPIENT, address))
-        site_url, now = get_settings().site_url, guards.now()
-        write(lambda transaction: recovery.send_change(transaction, security.get_viewer(), address, site_url, now))
+        by_recipient = Try(Deed.MAIL_BY_RECIPIENT, address)
+        guards.attempt(Try(Deed.MAIL_BY_ADDRESS, guards.get_address()), by_recipient)
+        _send_change_to(address, by_recipient)
     except InvalidInput as problem:
         form.add_problem(problem)
     return not form.errors
+
+
+def _send_change_to(address: str, by_recipient: Try) -> None:
+    site_url, now = get_settings().site_url, guards.now()
+    try:
+        write(lambda transaction: recovery.send_change(transaction, security.get_viewer(), address, site_url, now))
+    except InvalidInput:
+        # Whoever has the address already got no mail, and must not have to wait for a reset link because of this one.
+        with writing() as transaction:
+            guards.get_throttles().give_back(transaction, [by_recipient])
+        raise
 
 
 @blueprint.post("/verify_email/send")

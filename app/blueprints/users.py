@@ -144,9 +144,7 @@ def sign_out() -> ResponseReturnValue:
         with writing() as session:
             accounts.close_session(session, token)
     security.drop_token()
-    response = redirect(url_for("pages.show_home"), 303)
-    response.headers["Clear-Site-Data"] = '"storage"'  # the draft of a campaign, which the next user must not find
-    return response
+    return security.part_with_browser("pages.show_home")
 
 
 # A new password

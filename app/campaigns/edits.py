@@ -18,7 +18,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app import ledger
+from app import ledger, quotas
 from app.campaigns.overviews import Overview, State, get_overview
 from app.campaigns.uploads import check_file, hash_source, iter_about_problems
 from app.errors import Conflict, InvalidInput
@@ -98,13 +98,15 @@ def edit_campaign(session: Session, campaign: Campaign, edit: Edit, settings: Se
 
     Raises:
         Conflict: the campaign is not what the owner saw when they began (E4).
-        InvalidInput: something cannot be accepted, or not while the campaign runs (E1); names the field.
+        InvalidInput: something cannot be accepted, or not while the campaign runs (E1); names the field. Or the owner
+            has no room for it; names none.
     """
     _read_alone(session, campaign)
     if edit.marker is not None and edit.marker != make_marker(campaign):
         raise Conflict(CHANGED_MEANWHILE)
     for problem in find_edit_problems(campaign, edit, settings):
         raise problem
+    quotas.reserve_growth(session, campaign.user_id, _count_added_bytes(campaign, edit), settings)
     overview = get_overview(session, campaign)
     may_change = may_change_sources(overview)
     new = _change_given(campaign, edit, may_change=may_change)
@@ -127,6 +129,11 @@ def _read_alone(session: Session, campaign: Campaign) -> None:
     session.execute(sa.select(Campaign.id).where(Campaign.id == campaign.id).with_for_update())
     session.refresh(campaign)
     session.refresh(campaign.schedule)
+
+
+def _count_added_bytes(campaign: Campaign, edit: Edit) -> int:
+    sources = ((edit.kernel, campaign.kernel), (edit.static_dataset, campaign.static_dataset))
+    return sum(len(new) - len(old) for new, old in sources if new is not None)
 
 
 def _change_given(campaign: Campaign, edit: Edit, *, may_change: bool) -> set[str]:

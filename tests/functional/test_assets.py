@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import create_app
+from app import assets, create_app
 from app.settings import Settings
 
 SITE_CSS = (Path(__file__).resolve().parents[2] / "app/static/css/site.css").read_bytes()
@@ -55,6 +55,17 @@ def test_any_other_address_is_asked_for_again_and_costs_nothing_while_the_file_i
         assert answer.headers["Cache-Control"] == "no-cache"
         again = client.get(f"/static/css/site.css{query}", headers={**headers, "If-None-Match": answer.headers["ETag"]})
         assert (again.status_code, again.data) == (304, b"")
+
+
+def test_one_file_is_kept_once_by_whatever_name_it_is_asked_for(app: Flask, client: FlaskClient) -> None:
+    names = [
+        "css/site.css",
+        "css/./site.css",
+        "css/../css/site.css",
+        *(f"css{'/.' * n}/site.css" for n in range(2, 20)),
+    ]
+    assert {client.get(f"/static/{name}").status_code for name in names} == {200}
+    assert len(app.extensions[assets.STATE]) == 1
 
 
 def test_text_is_compressed_for_those_who_accept_that_and_only_for_them(client: FlaskClient) -> None:

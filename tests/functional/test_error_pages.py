@@ -92,6 +92,12 @@ def test_somebody_not_signed_in_gets_a_problem_with_401_and_a_browser_the_sign_i
     assert client.get("/campaign/all", headers=HTML).location == "/signin?next=/campaign/all"
 
 
+@pytest.mark.parametrize("path", ["/static/%00", "/badge/%00.svg", "/badge/a%00b.json", "/docs/%00"])
+def test_an_address_with_a_null_character_is_one_at_which_there_is_nothing(client: FlaskClient, path: str) -> None:
+    # Neither the file system nor PostgreSQL can look for it: that is not a fault of ours.
+    assert client.get(path).status_code == 404
+
+
 def test_a_lost_address_leads_on_from_where_one_is(client: FlaskClient, alice: cast.Person) -> None:
     assert 'href="/docs/"' in client.get("/docs/nothing", headers=HTML).get_data(as_text=True).split("<main", 1)[1]
     lost = client.get("/campaign/7?after=3", headers=HTML)

@@ -34,6 +34,13 @@ def ask_for_link(browser: FlaskClient, database: Database, email: str = "alice@e
     return read_mails(database)[-1].path
 
 
+def begin_change(browser: FlaskClient, database: Database) -> str:
+    """Ask for another address, as somebody does who has the password, and return the path of the link that makes it."""
+    asked = send(browser, "/change_email", {"email": "mallory@example.org", "current_password": cast.PASSWORD})
+    assert asked.status_code == 303
+    return read_mails(database)[-1].path
+
+
 def follow(browser: FlaskClient, path: str) -> None:
     """Open a link that came by mail, as a browser does."""
     first = browser.get(path)
@@ -116,6 +123,18 @@ class TestReset:
         assert send(client, "/reset_password", {"password": NEW}).status_code == 303
         assert send(other, "/reset_password", {"password": "a third horse battery"}).status_code == 404
         assert can_sign_in(app, NEW)
+
+    @pytest.mark.parametrize("is_verified", [True, False])
+    def test_a_change_of_address_that_somebody_else_has_begun_ends(
+        self, client: FlaskClient, alice: cast.Person, database: Database, *, is_verified: bool
+    ) -> None:
+        update_user(database, email_verified_at=dt.datetime.now(dt.UTC) if is_verified else None)
+        path = begin_change(alice.browser, database)
+        follow(client, ask_for_link(client, database))
+        assert send(client, "/reset_password", {"password": NEW}).status_code == 303
+        assert client.get(path, follow_redirects=True).status_code == 404
+        assert send(client, "/verify_email", {"token": path.partition("token=")[2]}).status_code == 404
+        assert database.read(lambda c: c.scalar(sa.select(User.email))) == "alice@example.org"
 
     def test_a_link_is_good_for_an_hour(self, client: FlaskClient, alice: cast.Person, database: Database) -> None:
         path = ask_for_link(client, database)

@@ -7,7 +7,7 @@ import itertools
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -51,6 +51,19 @@ def delete(database: Database, campaign_id: int, deleted_at: dt.datetime | None)
     database.write(lambda c: c.execute(update))
     update_schedule(database, campaign_id, deleted=True)
     return campaign_id
+
+
+class RestoredBeforeWriting:
+    """A database in which an owner restores a campaign between a reading and the writing that follows it."""
+
+    def __init__(self, database: Database, campaign_id: int) -> None:
+        self.read, self._database, self._campaign_id = database.read, database, campaign_id
+
+    def write(self, work: Callable[[sa.Connection], purge.Step]) -> purge.Step:
+        update = sa.update(Campaign).where(Campaign.id == self._campaign_id).values(deleted=False, deleted_at=None)
+        self._database.write(lambda c: c.execute(update))
+        update_schedule(self._database, self._campaign_id, deleted=False)
+        return self._database.write(work)
 
 
 def count_rows(database: Database, campaign_id: int) -> dict[str, int]:
@@ -99,6 +112,14 @@ class TestPurge:
             assert read_deleted_at(database, due) in (AT_ONCE, None)
         assert taken > 10
         assert not any(count_rows(database, due).values())
+
+    def test_one_that_is_restored_after_it_was_found_stays(self, database: Database) -> None:
+        campaign_id = delete(database, fill(database), days_ago(31))
+        before = count_rows(database, campaign_id)
+        meanwhile = RestoredBeforeWriting(database, campaign_id)
+        assert purge.purge_next(meanwhile, days_ago(30)) == purge.Step("campaign", 0, campaign_id)  # type: ignore[arg-type]
+        assert count_rows(database, campaign_id) == before
+        assert purge.purge_next(database, days_ago(30)) is None
 
     def test_a_step_takes_few_large_rows(
         self, database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch

@@ -112,6 +112,21 @@ class TestRefusals:
         limit(campaigns_per_user=2, stored_bytes_per_user=2 * SOURCES_BYTES + 100, datasets_per_user=11)
         assert self._try(alice, way, campaign_id)[0] == 303
 
+    def test_a_campaign_does_not_grow_beyond_the_quota_by_an_edit(
+        self, alice: cast.Person, database: Database, limit: object
+    ) -> None:
+        campaign_id = make(alice)
+        update_schedule(database, campaign_id, intent=Intent.PAUSED)
+        limit(stored_bytes_per_user=SOURCES_BYTES + 99)
+        refused = alice.post(f"/campaign/{campaign_id}/edit", {"static_dataset_text": "s" * 100})
+        assert refused.status_code == 422
+        assert "this would add 100 bytes" in text(refused)
+        assert read(database, campaign_id, Campaign.static_dataset) == (b"",)
+        assert alice.post(f"/campaign/{campaign_id}/edit", {"static_dataset_text": "s" * 99}).status_code == 303
+        limit(stored_bytes_per_user=10)
+        smaller = alice.post(f"/campaign/{campaign_id}/edit", {"static_dataset_text": "s" * 50})
+        assert smaller.status_code == 303, "what takes less is possible where there is too much"
+
     def test_what_was_typed_stays(self, alice: cast.Person, limit: object) -> None:
         limit(campaigns_per_user=0)
         page = text(alice.post("/campaign/new", {**FORM, "name": "Typed by hand"}))

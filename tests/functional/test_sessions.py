@@ -99,3 +99,10 @@ def test_sign_out_everywhere_means_this_browser_too_and_nobody_else(
 )
 def test_a_device_is_named_in_words(agent: str, words: str) -> None:
     assert devices.describe(agent) == words
+
+
+@pytest.mark.parametrize("path", ["/signout", "/account/sessions/end_all", "/delete_account"])
+def test_who_leaves_takes_along_what_the_pages_kept_in_the_browser(alice: cast.Person, path: str) -> None:
+    answer = alice.post(path, {"current_password": cast.PASSWORD})
+    assert answer.status_code == 303
+    assert answer.headers["Clear-Site-Data"] == '"storage"'

@@ -224,6 +224,25 @@ class TestMails:
     def test_one_address_asks_for_so_many_mails(self, app: Flask) -> None:
         assert [self.ask(app, f"p{n}@example.org", "192.0.2.1") for n in range(4)] == [200, 200, 200, 429]
 
+    def test_who_may_ask_for_no_more_mails_keeps_nobody_from_a_reset_link(
+        self, app: Flask, alice: cast.Person, database: Database
+    ) -> None:
+        for number in range(3):
+            self.ask(app, f"nobody{number}@example.org", "192.0.2.1")
+        forget_mails(database)
+        assert [self.ask(app, ALICE, "192.0.2.1") for _ in range(3)] == [429, 429, 429]
+        assert read_mails(database) == []
+        assert self.ask(app, ALICE, "192.0.2.2") == 200
+        assert len(read_mails(database)) == 1
+
+    def test_who_wants_anothers_address_keeps_them_from_no_reset_link(
+        self, app: Flask, alice: cast.Person, bob: cast.Person
+    ) -> None:
+        wanted = {"email": ALICE, "current_password": cast.PASSWORD}
+        assert [bob.post("/change_email", wanted).status_code for _ in range(3)] == [422, 422, 422]
+        assert bob.post("/change_email", wanted).status_code == 429, "it counts for who asks"
+        assert self.ask(app, ALICE, "192.0.2.2") == 200
+
     def test_mails_that_confirm_an_address_count_too(self, alice: cast.Person, database: Database) -> None:
         database.write(lambda c: c.execute(sa.update(User).values(email_verified_at=None)))
         assert [alice.post("/verify_email/send").status_code for _ in range(3)] == [303, 303, 429]

@@ -81,6 +81,10 @@ def test_a_static_dataset_may_be_json_or_not_be_there() -> None:
         ({"campaign.json": b'{"name": {"a": 1}}'}, "“name” must be text in quotes"),
         ({"campaign.json": b'{"name": "a", "sloppy": 1}'}, "“sloppy” must be true or false"),
         ({"campaign.json": b'{"name": "a", "deadline_s": true}'}, "“deadline_s” must be a number of seconds"),
+        (
+            {"campaign.json": b'{"name": "a", "deadline_s": 1%s}' % (b"0" * 400)},
+            "“deadline_s” must be a number of seconds",
+        ),
         ({"campaign.json": b"[" * 60_000}, "campaign.json"),
         ({"campaign.json": b" " * (1 << 17)}, "“campaign.json” has more than 65,536 bytes"),
     ],

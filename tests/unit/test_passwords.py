@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import timeit
+import unicodedata
+from collections.abc import Callable
 
 import pytest
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
-from app import passwords
+from app import accounts, passwords
 from app.errors import InvalidInput
 
 
@@ -49,6 +52,32 @@ def test_any_characters_make_a_password(password: str) -> None:
 def test_what_is_too_short_or_too_long_is_refused(length: int, said: str) -> None:
     assert said in refusal_of("ü" * length)
     assert refusal_of("ü" * length).startswith("password: ")
+
+
+def test_a_long_row_of_accents_takes_no_longer_than_a_password() -> None:
+    # Normalising takes the square of the time for twice as many of them, and lets no other thread run meanwhile.
+    accents = "e" + "\u0301\u0323" * 30_000
+    honest_s = time_of(lambda: passwords.matches(None, "correct horse battery"))
+    assert time_of(lambda: passwords.matches(None, accents)) < 5 * honest_s
+    assert time_of(lambda: accounts.find_problems(accents, accents, "ada@example.org", "horse battery")) < 5 * honest_s
+    assert time_of(lambda: accounts.find_user(None, f"{accents}@example.org")) < 5 * honest_s  # type: ignore[arg-type]
+
+
+def time_of(work: Callable[[], object]) -> float:
+    """Return how many seconds something takes, at the best of three times."""
+    return min(timeit.repeat(work, number=1, repeat=3))
+
+
+def test_a_password_of_accents_is_the_same_from_a_keyboard_that_sends_more_characters_for_it() -> None:
+    composed = "\u1e69" * passwords.MAX  # an s with two dots: three characters on other keyboards
+    stored = passwords.hash_password(composed)
+    assert passwords.matches(stored, unicodedata.normalize("NFD", composed))
+
+
+def test_what_begins_with_the_longest_password_is_not_that_password() -> None:
+    longest = "a" * passwords.TYPED_MAX
+    assert passwords.matches(passwords.hash_password(longest), longest)
+    assert not passwords.matches(passwords.hash_password(longest), f"{longest}a")
 
 
 @pytest.mark.parametrize(

@@ -59,11 +59,16 @@ def test_a_window_that_is_over_begins_anew_with_all_its_tries(throttles: Throttl
 
 
 @on_sqlite
-def test_the_longest_wait_counts_and_every_try_is_counted(throttles: Throttles, session: Session) -> None:
+def test_what_comes_before_a_try_over_its_limit_is_counted_and_what_comes_behind_it_is_not(
+    throttles: Throttles, session: Session
+) -> None:
     for _ in range(2):
         assert throttles.take(session, [ADA, HERE], NOW) == 0
     assert throttles.take(session, [ADA, HERE], NOW) > 0, "the account is over its limit"
-    assert throttles.take(session, [HERE], NOW) > 0, "and the address was counted all the same"
+    assert throttles.take(session, [HERE], NOW) == 0, "which was no try of the address"
+    bob = Try(Deed.SIGN_IN_BY_ACCOUNT, "bob@example.org")
+    assert all(throttles.take(session, [HERE, bob], NOW) > 0 for _ in range(5)), "now the address is over its own"
+    assert throttles.take(session, [bob], NOW) == 0, "which was no try of the other account"
 
 
 @on_sqlite

@@ -18,7 +18,7 @@ import email_validator
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload
 
-from app import passwords
+from app import numbering, passwords
 from app.errors import InvalidInput, NotFound
 from app.models import User, UserSession
 
@@ -135,6 +135,7 @@ def create_account(session: Session, account: NewAccount, now: dt.datetime) -> U
         InvalidInput: the address has an account already. The transaction goes on without it.
     """
     user = User(
+        id=numbering.find_next(session.connection(), User),
         first_name=account.first_name,
         last_name=account.last_name,
         email=account.email,

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app import accounts
+from app import accounts, numbering
 from app.errors import Conflict, InvalidInput, NotFound, SignInRefused
 from app.models import Identity, User, UserSession
 from app.providers import Flow, Shown
@@ -126,7 +126,8 @@ def _find_or_make_user(session: Session, shown: Shown, now: dt.datetime) -> User
     user = session.scalars(sa.select(User).where(User.email == email)).one_or_none()
     if user is None:
         first, last = _read_names(shown, email)
-        user = User(first_name=first, last_name=last, email=email, email_verified_at=now, date_added=now)
+        number = numbering.find_next(session.connection(), User)
+        user = User(id=number, first_name=first, last_name=last, email=email, email_verified_at=now, date_added=now)
         session.add(user)
         session.flush()
     elif user.email_verified_at is None:

@@ -191,6 +191,15 @@ class Campaign(Base):
     schedule: Mapped[Schedule] = relationship(back_populates="campaign", uselist=False)
 
 
+class Numbering(Base):
+    """The highest number of a table's rows that were erased; see numbering.py."""
+
+    __tablename__ = "numbering"
+
+    name: Mapped[str] = mapped_column(sa.String(32), primary_key=True)  # of the table
+    last: Mapped[int] = mapped_column()
+
+
 class Schedule(Base):
     """The changing part of a campaign, small because it is written often (a cursor beside a 16 MB blob costs 13 ms)."""
 

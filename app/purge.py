@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 
 import sqlalchemy as sa
 
-from app import ledger
+from app import ledger, numbering
 from app.database import Database
 from app.models import AT_ONCE, Campaign, User
 from app.settings import Settings
@@ -101,6 +101,7 @@ def _erase_some(connection: sa.Connection, campaign_id: int) -> Step:
     if (gone := ledger.forget_campaign(connection, campaign_id, ROWS_PER_STEP)) is not None:
         return Step(*gone, campaign_id)
     ledger.drop_schedule(connection, campaign_id)
+    numbering.retire(connection, Campaign, campaign_id)
     rows = connection.execute(sa.delete(Campaign).where(Campaign.id == campaign_id)).rowcount
     return Step("campaign", rows, campaign_id)
 
@@ -112,7 +113,9 @@ def _find_gone_users() -> sa.Select[int]:
 
 def _erase_users(connection: sa.Connection) -> int:
     # Their sign-ins, identities and previews go with them by their foreign keys.
-    return connection.execute(sa.delete(User).where(User.id.in_(_find_gone_users()))).rowcount
+    gone = connection.execute(_find_gone_users()).scalars().all()
+    numbering.retire(connection, User, max(gone, default=0))
+    return connection.execute(sa.delete(User).where(User.id.in_(gone))).rowcount
 
 
 def describe(counts: Counter[str]) -> str:

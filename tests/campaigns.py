@@ -52,7 +52,7 @@ def make_campaign(
         dataset_gen=b"({main: function () { return []; }})",
         **{**said, **options},
     )
-    settings = Settings(database_url="sqlite://")
+    settings = Settings(database_url="sqlite://", campaigns_per_user=1_000_000)
     with database.transaction() as connection, Session(bind=connection) as session:
         owner = session.get_one(User, owner_id)
         campaign = campaigns.create_campaign(session, owner, upload, settings, dt.datetime.now(dt.UTC))

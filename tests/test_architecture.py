@@ -52,6 +52,7 @@ FLOORS = [
         "joined",
         "ledger",
         "mail",
+        "numbering",
         "packing",
         "passwords",
         "library",

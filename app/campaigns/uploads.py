@@ -11,7 +11,7 @@ from typing import Protocol
 
 from sqlalchemy.orm import Session
 
-from app import ledger, quotas
+from app import ledger, numbering, quotas
 from app.errors import InvalidInput
 from app.models import Campaign, User
 from app.settings import Settings
@@ -51,6 +51,7 @@ def create_campaign(session: Session, owner: User, upload: Upload, settings: Set
     sources = (upload.kernel, upload.static_dataset, upload.dataset_gen)
     quotas.reserve(session, owner, sum(map(len, sources)), settings)
     campaign = Campaign(
+        id=numbering.find_next(session.connection(), Campaign),
         owner=owner,
         date_added=now,
         name=upload.name.strip(),

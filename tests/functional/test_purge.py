@@ -27,6 +27,14 @@ NOW = dt.datetime(2026, 1, 31, tzinfo=dt.UTC)
 ROWS_OF_CAMPAIGN = ("result", "dataset", "lease", "presence", "progress", "kernel_error", "schedule", "campaign")
 
 
+def _sign_up(database: Database, email: str) -> int:
+    with database.transaction() as connection, Session(bind=connection) as session:
+        user = accounts.create_account(session, accounts.NewAccount("A", "B", email, "hash"), NOW)
+        user.email_verified_at = NOW
+        session.flush()
+        return user.id
+
+
 def days_ago(days: float) -> dt.datetime:
     return NOW - dt.timedelta(days=days)
 
@@ -156,6 +164,18 @@ class TestPurge:
         delete(database, kept, AT_ONCE)
         erase(database, settings)
         assert list_ids(database, User) == [alive]
+
+    def test_the_number_of_an_erased_campaign_or_account_is_given_to_no_other(
+        self, database: Database, settings: Settings
+    ) -> None:
+        kept, gone = make_owner(database, "a@example.org"), _sign_up(database, "b@example.org")
+        older = fill(database, owner_id=kept)
+        newest = delete(database, fill(database, owner_id=gone), AT_ONCE)
+        database.write(lambda c: c.execute(sa.update(User).where(User.id == gone).values(email="1@invalid")))
+        erase(database, settings)
+        assert (list_ids(database, Campaign), list_ids(database, User)) == ([older], [kept])
+        assert fill(database, owner_id=kept) > newest
+        assert _sign_up(database, "c@example.org") > gone
 
     def test_what_was_made_in_the_moment_of_its_owners_deletion_goes_too(
         self, database: Database, settings: Settings

@@ -6,7 +6,7 @@ from flask import Blueprint, current_app, flash, redirect, render_template, requ
 from flask.typing import ResponseReturnValue
 
 from app import accounts, devices, erasure, forms, guards, identities, passwords, recovery, security
-from app.errors import InvalidInput, NotFound
+from app.errors import Conflict, InvalidInput, NotFound
 from app.extensions import db, get_settings, write, writing
 from app.models import User
 from app.throttling import Deed, Try
@@ -200,12 +200,18 @@ def verify_email() -> ResponseReturnValue:
     if found is None:
         session.pop(VERIFY, None)
         return _say_link_is_gone()
+    # Who has the mailbox did not have to make the account: only somebody who is in it makes it theirs. Otherwise its
+    # maker's password would be good for an account that looks like the mailbox' owner's.
+    viewer = security.find_viewer()
+    is_own = viewer is not None and viewer.id == found.user.id
     if request.method == "GET":
-        return render_template("account/verify_email.html", found=found)
+        return render_template("account/verify_email.html", found=found, is_own=is_own)
+    if not is_own:
+        raise Conflict("Sign in to this account first, and then open the link in the mail once more.")
     write(lambda transaction: recovery.verify_email(transaction, token, get_settings().site_url, guards.now()))
     session.pop(VERIFY, None)
     flash("Your e-mail address is confirmed.")
-    return redirect(url_for("account.show" if security.find_viewer() else "users.sign_in"), 303)
+    return redirect(url_for("account.show"), 303)
 
 
 def _say_link_is_gone() -> ResponseReturnValue:

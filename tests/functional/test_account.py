@@ -53,6 +53,18 @@ class TestAddress:
         assert send(browser, "/signup", dict(SIGN_UP)).status_code == 303
         return browser
 
+    def test_who_has_the_mailbox_but_is_not_in_the_account_makes_it_nobodys(
+        self, app: Flask, client: FlaskClient, bob: cast.Person, database: Database
+    ) -> None:
+        self.sign_up(app)  # by Mallory, with Dora's address
+        (mail,) = read_mails(database)
+        for dora in (client, bob.browser):
+            page = text(dora.get(mail.path, follow_redirects=True))
+            assert "which shuts them out" in page
+            assert "Yes, this is my address" not in page
+            assert send(dora, "/verify_email").status_code == 409
+        assert [row.email_verified_at for row in read_users(database) if row.email == "dora@example.org"] == [None]
+
     def test_signing_up_sends_a_link_that_confirms_the_address_at_the_press_of_a_button(
         self, app: Flask, client: FlaskClient, database: Database
     ) -> None:
@@ -62,17 +74,17 @@ class TestAddress:
         assert "Confirm your e-mail address" in text(dora.get("/campaign/all"))
         assert "not confirmed" in text(dora.get("/account"))
 
-        opened = client.get(mail.path)
+        opened = dora.get(mail.path)
         assert (opened.status_code, opened.location) == (303, "/verify_email")
         assert opened.headers["Referrer-Policy"] == "no-referrer"
-        page = text(client.get(opened.location))
+        page = text(dora.get(opened.location))
         assert "dora@example.org" in page
         assert "Dora Dean" in page
         assert read_users(database)[0].email_verified_at is None, "looking changes nothing"
 
-        done = send(client, "/verify_email")
-        assert (done.status_code, done.location) == (303, "/signin")
-        assert "Your e-mail address is confirmed." in text(client.get("/signin"))
+        done = send(dora, "/verify_email")
+        assert (done.status_code, done.location) == (303, "/account")
+        assert "Your e-mail address is confirmed." in text(dora.get("/account"))
         assert read_users(database)[0].email_verified_at is not None
         assert "Confirm your e-mail address" not in text(dora.get("/campaign/all"))
         assert client.get(mail.path, follow_redirects=True).status_code == 404, "it works once"
@@ -107,11 +119,11 @@ class TestAddress:
         assert send(client, path).status_code == 404
 
     @on_sqlite
-    def test_a_program_confirms_with_the_token_alone(self, app: Flask, client: FlaskClient, database: Database) -> None:
-        self.sign_up(app)
+    def test_a_program_confirms_with_the_token_and_its_sign_in(self, app: Flask, database: Database) -> None:
+        dora = self.sign_up(app)
         path = read_mails(database)[0].path
-        assert send(client, path, headers=JSON).status_code == 303
-        gone = send(client, path, headers=JSON)
+        assert send(dora, path, headers=JSON).status_code == 303
+        gone = send(dora, path, headers=JSON)
         assert (gone.status_code, gone.mimetype) == (404, "application/problem+json")
 
     @on_sqlite
@@ -141,11 +153,11 @@ class TestChangeOfAddress:
         assert mail.recipient == "new@example.org"
         assert read_users(database)[0].email == alice.email, "nothing has changed yet"
 
-        page = text(client.get(mail.path, follow_redirects=True))
+        page = text(alice.get(mail.path, follow_redirects=True))
         assert "new@example.org" in page
         assert alice.email in page
         forget_mails(database)
-        assert send(client, "/verify_email").status_code == 303
+        assert send(alice.browser, "/verify_email").status_code == 303
         assert read_users(database)[0].email == "new@example.org"
         assert is_signed_in(alice.browser)
         (told,) = read_mails(database)
@@ -160,8 +172,8 @@ class TestChangeOfAddress:
     ) -> None:
         database.write(lambda c: c.execute(sa.update(User).values(email_verified_at=None)))
         alice.post("/change_email", dict(self.NEW))
-        client.get(read_mails(database)[0].path)
-        send(client, "/verify_email")
+        alice.get(read_mails(database)[0].path)
+        send(alice.browser, "/verify_email")
         assert read_users(database)[0].email_verified_at is not None
         assert [mail.recipient for mail in read_mails(database)] == ["new@example.org"]
 
@@ -189,8 +201,8 @@ class TestChangeOfAddress:
         alice.post("/change_email", dict(self.NEW))
         path = read_mails(database)[0].path
         cast.come_in(app, "New", "N", "new@example.org")
-        client.get(path)
-        assert send(client, "/verify_email").status_code == 422
+        alice.get(path)
+        assert send(alice.browser, "/verify_email").status_code == 422
         assert [row.email for row in read_users(database)] == [alice.email, "new@example.org"]
 
     @on_sqlite

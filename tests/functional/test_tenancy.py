@@ -23,7 +23,7 @@ from tests.campaigns import make_campaign
 
 # Who may open what has no campaign's id in it.
 PUBLIC = {
-    "account.verify_email",  # by a link that came by mail, perhaps in another browser
+    "account.verify_email",  # by a link that came by mail; only in the account itself it confirms
     "badges.show_json",  # whoever knows a badge's key
     "badges.show_svg",
     "documents.show",

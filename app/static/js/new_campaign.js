@@ -17,6 +17,8 @@ const form = document.querySelector('.campaign-form');
 const { elements } = form;
 const openSandbox = createSandbox(facts.innerUrl);
 const parts = findParts(main);
+/** The kernel that somebody was asked about, since it does not parse. @type {string | undefined} */
+let askedAbout;
 /** @type {Trying | undefined} not there yet while the sources are made, which may have changes to tell by then */
 let trying;
 
@@ -97,12 +99,23 @@ function readDeadline() {
 }
 
 function send(event) {
-  if (form.classList.contains('sending')) {
+  if (form.classList.contains('sending') || asksFirst()) {
     event.preventDefault();
     return;
   }
   keeping.send();
   setSending(true);
+}
+
+// A kernel that does not parse here may yet in another browser, or be sent by somebody who means to mend it later.
+function asksFirst() {
+  const asks = kernel.code.hasSlip && askedAbout !== kernel.text;
+  askedAbout = kernel.text;
+  kernel.refuse(asks
+    ? 'This does not parse, so that no volunteer could run it. Mend the marked line, or press “Make the campaign” once more.'
+    : '');
+  if (asks) kernel.code.focus();
+  return asks;
 }
 
 function setSending(isSending) {

@@ -200,3 +200,18 @@ class TestKeyboard:
         keyboard.press("Enter")
         desk.expect_verdict("A result of ")
         expect(desk.part("rows").locator("[data-number='1'] .came")).to_contain_text("[8, 8, 4", timeout=SOON_MS)
+
+
+class TestAsking:
+    def test_a_kernel_that_does_not_parse_is_made_only_when_somebody_means_it(self, desk: Desk) -> None:
+        desk.open()
+        desk.write("dataset_gen", NUMBERS)
+        desk.write("kernel", "({ main(dataset) { return dataset.x *; } })\n")
+        expect(desk.source("kernel").locator(".cm-lint-marker")).to_be_visible(timeout=SOON_MS)
+        desk.page.locator("#name").fill("A slip")
+        desk.press("Make the campaign")
+        expect(desk.source("kernel").locator(".field-error")).to_contain_text("This does not parse")
+        expect(desk.editor("kernel")).to_be_focused()
+        desk.press("Make the campaign")
+        desk.page.wait_for_url(re.compile(r"/campaign/\d+$"))
+        assert read_newest(desk.site).name == "A slip"

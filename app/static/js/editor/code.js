@@ -4,7 +4,7 @@ import { closeBrackets, closeBracketsKeymap } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands';
 import { javascript } from '@codemirror/lang-javascript';
 import { bracketMatching, indentOnInput, syntaxHighlighting } from '@codemirror/language';
-import { forceLinting, lintGutter, linter, lintKeymap } from '@codemirror/lint';
+import { diagnosticCount, forceLinting, lintGutter, linter, lintKeymap } from '@codemirror/lint';
 import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/search';
 import { EditorSelection, EditorState } from '@codemirror/state';
 import {
@@ -83,6 +83,11 @@ export class Code {
       const anchor = Math.min(this.place.anchor, this.view.state.doc.length);
       this.view.dispatch({ selection: EditorSelection.cursor(anchor), scrollIntoView: true });
     }
+  }
+
+  /** Whether what was looked at last does not parse. */
+  get hasSlip() {
+    return diagnosticCount(this.view.state) > 0;
   }
 
   /** Look at the source once more: how it is run has changed. */

@@ -44,6 +44,7 @@ def show(campaign_id: int) -> ResponseReturnValue:
         overview=campaigns.get_overview(db.session(), campaign),
         excerpt=excerpt,
         errors=campaigns.list_kernel_errors(db.session(), campaign),
+        load_error_count=campaigns.count_load_errors(db.session(), campaign),
         settings=get_settings(),
         snippet=embedding.make_snippet(campaign, get_settings().compute_url),
     )
@@ -52,7 +53,9 @@ def show(campaign_id: int) -> ResponseReturnValue:
 @blueprint.get("/<int:campaign_id>/status")
 def show_status(campaign_id: int) -> ResponseReturnValue:
     """Give the moving part of a campaign's page as JSON; its script asks for it every second."""
-    return describe(campaigns.get_overview(db.session(), get_own(campaign_id)))
+    campaign = get_own(campaign_id)
+    load_errors = campaigns.count_load_errors(db.session(), campaign)
+    return {**describe(campaigns.get_overview(db.session(), campaign)), "load_error_count": load_errors}
 
 
 def describe(overview: Overview) -> dict[str, object]:

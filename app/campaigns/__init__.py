@@ -26,7 +26,7 @@ from app.campaigns.changes import (
     resume_campaign,
 )
 from app.campaigns.edits import Edit, Edited, edit_campaign, find_edit_problems, make_marker, may_change_sources
-from app.campaigns.kernel_errors import ErrorGroup, ExcerptLine, find_excerpt, list_kernel_errors
+from app.campaigns.kernel_errors import ErrorGroup, ExcerptLine, count_load_errors, find_excerpt, list_kernel_errors
 from app.campaigns.overviews import Overview, State, get_overview, get_overviews, list_campaigns
 from app.campaigns.uploads import (
     BENEFICIARY_MAX,
@@ -58,6 +58,7 @@ __all__ = [
     "State",
     "Upload",
     "check_file",
+    "count_load_errors",
     "check_upload",
     "create_campaign",
     "delete_campaign",

@@ -55,6 +55,17 @@ def list_kernel_errors(session: Session, campaign: Campaign, limit: int = 20) ->
     return [ErrorGroup(error, times) for error, times in session.execute(query.order_by(KernelError.id.desc()))]
 
 
+def count_load_errors(session: Session, campaign: Campaign) -> int:
+    """Return in how many browsers the campaign's present kernel did not load: few, so that a page may ask often."""
+    query = sa.select(sa.func.count()).where(
+        KernelError.campaign_id == campaign.id,
+        KernelError.run == campaign.schedule.run,
+        KernelError.position.is_(None),
+        KernelError.kernel_version == campaign.schedule.kernel_version,
+    )
+    return session.scalar(query) or 0
+
+
 def find_excerpt(source: bytes, line: int | None, around: int = 2) -> list[ExcerptLine]:
     """Return the lines around one of a source text, that one marked; none, when the text has no such line."""
     lines = re.split(r"\r?\n", source.decode("utf-8", "replace"))

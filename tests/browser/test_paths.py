@@ -177,6 +177,7 @@ def test_a_mistake_in_a_kernel_is_found_and_mended_while_volunteers_wait(
     with third_party_page(tmp_path, copy_snippet(page)) as url:
         _visitor, badge = start_helping(chromium, url)
         expect(badge.get_by_role("status")).to_contain_text("halve is not defined", timeout=COMPUTING_MS)
+        expect(page.get_by_role("heading", name="Kernel errors")).to_be_visible()  # without a reload
         follow(page, "Try the kernel")
         press(page, "Run")
         expect(page.get_by_role("link", name=re.compile("[Ll]ine 4"))).to_be_visible(timeout=20_000)

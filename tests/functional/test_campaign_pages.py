@@ -284,6 +284,7 @@ class TestPage:
             "compute_ms": 0,
             "generation_error": None,
             "pause_reason": None,
+            "load_error_count": 0,
         }
 
     def test_the_snippet_points_at_the_compute_origin_and_names_the_campaign(

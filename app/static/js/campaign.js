@@ -16,6 +16,7 @@ const main = document.querySelector('main');
  * @property {number} value_count
  * @property {number} nothing_count
  * @property {number} failed_count
+ * @property {number} load_error_count browsers in which the kernel did not load
  */
 
 /** @param {string} name @param {string | number} text */
@@ -54,8 +55,8 @@ function hasTurned(status) {
   main.dataset.state = status.state;
   main.dataset.run = String(status.run);
   main.dataset.making = `${status.makes_more} ${status.is_full}`;
-  main.dataset.failed = String(status.failed_count);
-  return before !== `${status.state} ${status.run} ${main.dataset.making} ${status.failed_count}`;
+  main.dataset.failed = `${status.failed_count} ${status.load_error_count}`;
+  return before !== `${status.state} ${status.run} ${main.dataset.making} ${main.dataset.failed}`;
 }
 
 /** @returns {Promise<number>} milliseconds until the next look, or 0 when there is nothing to look at any more */

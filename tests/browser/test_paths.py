@@ -183,7 +183,7 @@ def test_a_mistake_in_a_kernel_is_found_and_mended_while_volunteers_wait(
         expect(page.get_by_role("link", name=re.compile("[Ll]ine 4"))).to_be_visible(timeout=20_000)
         follow(page, "Edit")
         press(page, "Pause, and come back here")
-        page.get_by_role("textbox", name=re.compile("^Kernel")).click()
+        page.locator(".cm-content").click()
         page.keyboard.press("ControlOrMeta+A")
         page.keyboard.insert_text(WRONG_KERNEL.replace("halve", "(dataset) => half(dataset.n)"))
         press(page, "Save and resume")

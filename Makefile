@@ -29,8 +29,8 @@ test: $(SETUP)/dev $(SETUP)/front browser ## set everything up and run the whole
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m browser $(PAGE_TESTS) $(ARGS)
 	$(BIN)/python -m pytest -m "browser or alone" $(addprefix --ignore=,$(PAGE_TESTS)) $(ARGS)
 
-test-fast: $(SETUP)/dev $(SETUP)/front ## the quick tests that need neither a browser nor PostgreSQL
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not postgresql and not slow" $(ARGS)
+test-fast: $(SETUP)/dev $(SETUP)/front ## the quick tests of the rooms and of the house's rules, without a browser and PostgreSQL
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not postgresql and not slow" tests/unit $(wildcard tests/test_*.py) $(ARGS)
 
 soak: $(SETUP)/dev $(SETUP)/front browser ## run the tests of faults, abuse and schedules long and at full size, and print their figures
 	SOAK=1 $(BIN)/python -m pytest -p tests.soak_report $(SOAK_TESTS) $(ARGS)

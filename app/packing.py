@@ -173,13 +173,13 @@ def unpack(data: bytes, settings: Settings) -> Upload:
     return _make_upload(files)
 
 
-# What the library says of a file that is not as the format wants it.
+# What the library says of a file that is not as the format wants it; a method of compression that it does not know is
+# a kind of RuntimeError.
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
     EOFError,
-    NotImplementedError,
     OSError,
     RuntimeError,
     ValueError,

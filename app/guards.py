@@ -11,9 +11,10 @@ from gevent import monkey
 from gevent.threadpool import ThreadPool
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from app import passwords, throttling
+from app import accounts, passwords, throttling
 from app.accounts import Browser
 from app.extensions import db, get_settings, writing
+from app.models import User
 from app.throttling import Deed, Throttles, Try
 
 T = TypeVar("T")
@@ -98,6 +99,16 @@ def is_password_of(user_id: int, stored_hash: str | None, password: str) -> bool
 
 
 # Slow work
+
+
+def hash_chosen(password: str, user: User) -> str:
+    """Return the hash of a password that somebody chose for their account.
+
+    Raises:
+        InvalidInput: it is too short, too long, too common, or their own name or address; names the field.
+    """
+    passwords.check_rules(password, *accounts.own_words(user.first_name, user.last_name, user.email))
+    return aside(lambda: passwords.hash_password(password))
 
 
 def compare(stored_hash: str | None, password: str) -> bool:

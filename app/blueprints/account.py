@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, current_app, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from app import accounts, devices, erasure, forms, guards, identities, passwords, recovery, security
+from app import accounts, devices, erasure, forms, guards, identities, recovery, security
 from app.errors import Conflict, InvalidInput, NotFound
 from app.extensions import db, get_settings, write, writing
 from app.models import User
@@ -88,13 +88,11 @@ def change_password() -> ResponseReturnValue:
 
 
 def _change_password(form: forms.ChangePasswordForm, viewer: User) -> bool:
-    password = form.password.data or ""
     try:
-        passwords.check_rules(password, *accounts.own_words(viewer.first_name, viewer.last_name, viewer.email))
+        new_hash = guards.hash_chosen(form.password.data or "", viewer)
     except InvalidInput as problem:
         form.add_problem(problem)
         return False
-    new_hash = guards.aside(lambda: passwords.hash_password(password))
     settings, now = get_settings(), guards.now()
     with writing() as transaction:
         viewer = security.get_viewer()

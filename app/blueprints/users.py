@@ -190,13 +190,11 @@ def _say_link_is_gone() -> ResponseReturnValue:
 
 
 def _reset_password(form: forms.ResetPasswordForm, user: User, token: str) -> bool:
-    password = form.password.data or ""
     try:
-        passwords.check_rules(password, *accounts.own_words(user.first_name, user.last_name, user.email))
+        new_hash = guards.hash_chosen(form.password.data or "", user)
     except InvalidInput as problem:
         form.add_problem(problem)
         return False
-    new_hash = guards.aside(lambda: passwords.hash_password(password))
     site_url, now = get_settings().site_url, guards.now()
     with writing() as transaction:
         changed = recovery.reset_password(transaction, token, new_hash, site_url, now)

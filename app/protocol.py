@@ -146,7 +146,7 @@ class Conversation:
     """One client's side of the protocol: feeds on its frames in order, gives messages.
 
     `receive` raises ProtocolError for a frame that is out of turn or cannot be read; the connection ends with its code.
-    A frame of many megabytes takes it a second: it calls `pause` every few milliseconds at least.
+    A frame of many megabytes takes it a second: it calls `pause` several times a millisecond.
     """
 
     def __init__(self, limits: Limits, pause: Callable[[], object] = lambda: None) -> None:

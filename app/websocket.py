@@ -41,6 +41,8 @@ BACKLOG_BYTES = 1 << 20
 FRAMES_PER_TURN, PAUSE_S = 32, 0.001
 # Whoever has kept the process busy for longer than a turn rests for so many times as long, at most for MAX_REST_S.
 TURN_S, REST_SHARE, MAX_REST_S = 0.001, 3, 0.05
+# Between two pauses of a long piece of work: others wait for it at most so long, again and again while it lasts.
+SLICE_S = 0.00025
 MAX_FRAGMENTS = 4096
 MAX_CONTROL_PER_SECOND = 500
 LOOK_AGAIN_S = 0.02
@@ -144,8 +146,9 @@ class WebSocket:
 
     def let_others(self) -> None:
         """Have a pause from a long piece of work for this connection, when the last one was a while ago."""
-        if time.monotonic() - self._turned_at > TURN_S:
-            self._rest(REST_SHARE * TURN_S)
+        busy_s = time.monotonic() - self._turned_at
+        if busy_s > SLICE_S:
+            self._rest(min(REST_SHARE * busy_s, MAX_REST_S))
 
     def _wait_until_taken(self) -> None:
         # Who does not take its answers is not asked what else it wants; the outbox ends it when it takes nothing.

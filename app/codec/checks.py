@@ -14,7 +14,7 @@ NIL = b"\xc0"
 READER_DEPTH = 1024
 _NOT_CONTAINERS = bytes({*range(256)} - {*range(0x80, 0xA0), *range(0xDC, 0xE0)})
 _KEY_TYPES = (str, bytes)
-SKIP_BYTES, WALK_BYTES = 1 << 17, 1 << 13  # between two pauses
+SKIP_BYTES, WALK_BYTES = 1 << 15, 1 << 11  # between two pauses
 Pause = Callable[[], object]
 
 
@@ -54,7 +54,7 @@ def check_value(data: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH, paus
     Refused: nothing, more than max_bytes, an incomplete value, bytes after its end, more than max_depth nested
     containers, text that is not UTF-8, map keys other than text and binary, malformed extension types.
 
-    Megabytes of tiny values take a second: `pause` is called every few milliseconds at least, so that whoever has a
+    Megabytes of tiny values take a second: `pause` is called several times a millisecond, so that whoever has a
     clock can let others have a turn.
     """
     if len(data) > max_bytes:

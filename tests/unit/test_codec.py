@@ -392,3 +392,15 @@ def test_a_large_value_is_laid_out_with_a_line_for_each_entry_and_plain_elements
         "  … 9 more",
         "]",
     ]
+
+
+@pytest.mark.parametrize("item", [b"\xc0", b"\x81\xa1a\xc0", b"\x92\x01\xa1b"], ids=["nils", "maps", "arrays"])
+def test_others_get_turns_while_many_small_values_are_checked(item: bytes) -> None:
+    count, pauses = MEGABYTE // len(item), [0]
+
+    def pause() -> None:
+        pauses[0] += 1
+
+    data = b"\xdd" + count.to_bytes(4, "big") + item * count
+    codec.check_value(data, max_bytes=LIMIT, pause=pause)
+    assert pauses[0] >= len(data) // checks.SKIP_BYTES + len(data) // checks.WALK_BYTES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -85,3 +86,20 @@ def test_a_long_frame_is_held_no_longer_than_a_piece() -> None:
         assert splitter.held_bytes < PIECE_BYTES
     assert (splitter.held_bytes, splitter.is_cutting) == (0, False)
     assert given_back > 4 * PIECE_BYTES
+
+
+def test_a_long_message_is_joined_without_a_copy() -> None:
+    """A copy of 16 MB stops the whole process for ten milliseconds, and needs its memory twice."""
+    joiner, pieces = Joiner(), 64
+    tracemalloc.start()
+    try:
+        for count in range(1, pieces):
+            assert joiner.add(b"*" * PIECE_BYTES, is_last=False) is None
+            assert joiner.held_bytes == count * PIECE_BYTES
+        whole = joiner.add(b"*" * PIECE_BYTES, is_last=True)
+        _now, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert whole == b"*" * pieces * PIECE_BYTES
+    assert joiner.held_bytes == 0
+    assert most < 1.5 * len(whole)

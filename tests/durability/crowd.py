@@ -109,11 +109,13 @@ class Crowd:
 
 
 def main() -> None:
-    """Run a crowd, and print what it sent and what was acknowledged to it as JSON lines."""
+    """Run a crowd; print as JSON lines that it works, and at the end what it sent and what was acknowledged to it."""
     url, campaign_id, first, *habits = sys.argv[1:]
     clients, think_s, want = int(habits[0]), float(habits[1]), int(habits[2])
     crowd = Crowd([url], int(campaign_id), Habits(clients, think_s=think_s, want=want), first=int(first))
     with crowd:
+        crowd.wait_for(2 * len(crowd.clients))
+        print(json.dumps(["working"]), flush=True)
         crowd.wait(300)
     for line in _report(crowd):
         print(json.dumps(line))

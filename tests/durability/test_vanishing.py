@@ -81,6 +81,9 @@ class Elsewhere:
         self.final_codes: Counter[int] = Counter()
 
     def __enter__(self) -> Elsewhere:
+        """Wait until its clients are at work, and so have datasets in hand."""
+        assert self.process.stdout is not None
+        assert json.loads(self.process.stdout.readline()) == ["working"]
         return self
 
     def __exit__(self, *_error: object) -> None:

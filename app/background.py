@@ -147,7 +147,6 @@ class Background:
         for step in purge.iter_steps(self._database, self._settings, _now, self._stopping.wait):
             if step.table == "campaign":
                 log.info("campaign %s was deleted long enough ago, and is erased", step.campaign_id)
-                self._generators.reopen_full()  # one that waited for room may have it now
             if self._stopping.is_set():
                 break
         return False

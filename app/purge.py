@@ -52,20 +52,20 @@ def iter_steps(
     """Erase everything that is due, one step after the other, resting as long after each as it took."""
     while True:
         began_at = time.monotonic()
-        step = purge_next(database, find_cutoff(settings, clock()))
+        step = purge_next(database, settings, find_cutoff(settings, clock()))
         if step is None:
             return
         yield step
         rest(max(REST_MIN_S, time.monotonic() - began_at))
 
 
-def purge_next(database: Database, cutoff: dt.datetime) -> Step | None:
+def purge_next(database: Database, settings: Settings, cutoff: dt.datetime) -> Step | None:
     """Take one step; None: nothing is due."""
     if database.read(lambda connection: connection.execute(_find_strays()).first()) is not None:
         database.write(_condemn_strays)
     campaign_id = database.read(lambda connection: _find_due(connection, cutoff))
     if campaign_id is not None:
-        return database.write(lambda connection: _erase_some(connection, campaign_id))
+        return database.write(lambda connection: _erase_some(connection, settings, campaign_id))
     if database.read(lambda connection: connection.execute(_find_gone_users()).first()) is None:
         return None
     return Step("user", database.write(_erase_users))
@@ -90,7 +90,7 @@ def _find_due(connection: sa.Connection, cutoff: dt.datetime) -> int | None:
     return found if found is not None else next(iter(ledger.find_orphans(connection)), None)
 
 
-def _erase_some(connection: sa.Connection, campaign_id: int) -> Step:
+def _erase_some(connection: sa.Connection, settings: Settings, campaign_id: int) -> Step:
     # P4. Once only, since to change a row with a large static dataset takes as long as ten steps.
     condemned = sa.update(Campaign).where(Campaign.id == campaign_id, Campaign.deleted_at > AT_ONCE)
     connection.execute(condemned.values(deleted_at=AT_ONCE))
@@ -103,6 +103,8 @@ def _erase_some(connection: sa.Connection, campaign_id: int) -> Step:
     ledger.drop_schedule(connection, campaign_id)
     numbering.retire(connection, Campaign, campaign_id)
     rows = connection.execute(sa.delete(Campaign).where(Campaign.id == campaign_id)).rowcount
+    # A generator that its owner's quota had no room for may have some now.
+    ledger.reopen_full(connection, settings.datasets_max, settings.datasets_max_bytes)
     return Step("campaign", rows, campaign_id)
 
 

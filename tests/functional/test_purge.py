@@ -18,7 +18,7 @@ from app.database import Database
 from app.models import AT_ONCE, Base, Campaign, KernelError, Lease, Presence, Schedule, User, UserSession
 from app.records import Outcome
 from app.settings import Settings
-from app.states import Intent
+from app.states import Generation, Intent
 from tests import cast
 from tests.campaigns import make_campaign, make_owner
 from tests.functional.pages import insert, make, read, text, update_schedule
@@ -121,13 +121,14 @@ class TestPurge:
         assert taken > 10
         assert not any(count_rows(database, due).values())
 
-    def test_one_that_is_restored_after_it_was_found_stays(self, database: Database) -> None:
+    def test_one_that_is_restored_after_it_was_found_stays(self, database: Database, settings: Settings) -> None:
         campaign_id = delete(database, fill(database), days_ago(31))
         before = count_rows(database, campaign_id)
         meanwhile = RestoredBeforeWriting(database, campaign_id)
-        assert purge.purge_next(meanwhile, days_ago(30)) == purge.Step("campaign", 0, campaign_id)  # type: ignore[arg-type]
+        step = purge.purge_next(meanwhile, settings, days_ago(30))  # type: ignore[arg-type]
+        assert step == purge.Step("campaign", 0, campaign_id)
         assert count_rows(database, campaign_id) == before
-        assert purge.purge_next(database, days_ago(30)) is None
+        assert purge.purge_next(database, settings, days_ago(30)) is None
 
     def test_a_step_takes_few_large_rows(
         self, database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
@@ -188,6 +189,17 @@ class TestPurge:
         erase(database, settings)
         assert list_ids(database, Campaign) == [kept]
         assert len(list_ids(database, User)) == 1
+
+    def test_a_generator_that_had_no_room_for_more_goes_on_when_there_is_some(
+        self, database: Database, settings: Settings
+    ) -> None:
+        waiting = fill(database)
+        update_schedule(database, waiting, generation=Generation.FULL)
+        assert erase(database, settings) == []
+        assert read(database, waiting, Schedule.generation) == (Generation.FULL,)
+        delete(database, fill(database), AT_ONCE)
+        erase(database, settings)
+        assert read(database, waiting, Schedule.generation) == (Generation.RESTING,)
 
     def test_the_command_says_what_it_took_away(self, database: Database, settings: Settings) -> None:
         due = delete(database, fill(database), AT_ONCE)

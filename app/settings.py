@@ -73,6 +73,9 @@ class Settings:
     site_url: str = setting("", "Public address of the site. Empty: http://localhost:PORT.")
     compute_url: str = setting("", "Public address of the embed pages. Empty: http://localhost:SOCKET_PORT.")
     socket_url: str = setting("", "Public address of the volunteers' socket. Empty: COMPUTE_URL as ws(s)://…/ws.")
+    hsts_subdomains: bool = setting(
+        False, "on: browsers take https alone, for a year, for all hosts under those of SITE_URL and COMPUTE_URL too."
+    )
     secret_key: str = setting("", "Signs cookies and tickets. Empty: made once in the instance folder.", secret=True)
 
     # Processes.

@@ -209,7 +209,9 @@ def _reset_password(form: forms.ResetPasswordForm, user: User, token: str) -> bo
         guards.get_throttles().forget(transaction, [Try(Deed.SIGN_IN_BY_ACCOUNT, done.user.email)])
         guards.keep_mark(done.user.id)
     security.drop_token()
-    flash("Your password was changed. Sign in with the new one.")
-    if done.unlinked:
-        flash(f"Your account was unlinked from {' and '.join(done.unlinked)}. On its page you link it again.")
+    flash("Your password was changed. Sign in with the new one." + _say_unlinked(done.unlinked))
     return True
+
+
+def _say_unlinked(names: list[str]) -> str:
+    return f" Your account was unlinked from {' and '.join(names)}; on its page you link it again." if names else ""

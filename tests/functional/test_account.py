@@ -108,12 +108,12 @@ class TestAddress:
         assert client.get(mail.path, follow_redirects=True).status_code == 404
 
     @on_sqlite
-    @pytest.mark.parametrize("token", ["", "x", "x.é", "x.!", "x.AA", "x." + "A" * 4001])
-    def test_an_address_that_is_not_confirmed_is_not_called_so_whatever_the_link(self, app: Flask, token: str) -> None:
+    def test_an_address_that_is_not_confirmed_is_not_called_so_whatever_the_link(self, app: Flask) -> None:
         dora = self.sign_up(app)
-        answer = dora.get("/verify_email", query_string={"token": token}, follow_redirects=True)
-        assert answer.status_code == 404
-        assert "confirmed already" not in text(answer)
+        for token in ("", "x", "x.é", "x.!", "x.AA", "x." + "A" * 4001):
+            answer = dora.get("/verify_email", query_string={"token": token}, follow_redirects=True)
+            assert answer.status_code == 404
+            assert "confirmed already" not in text(answer)
 
     @on_sqlite
     def test_no_mail_carries_what_somebody_typed(self, app: Flask, database: Database) -> None:

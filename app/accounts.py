@@ -169,7 +169,9 @@ def authenticate(
         InvalidInput: they do not belong together; names no field.
     """
     user = find_user(session, email)
-    if not compare(user.password if user else None, password) or user is None:
+    stored_hash = user.password if user else None
+    # Read again at the end: a reset that came while we compared has ended all sign-ins, and must not miss this one.
+    if not compare(stored_hash, password) or user is None or user.password != stored_hash:
         raise InvalidInput(WRONG)
     return user
 
@@ -181,6 +183,11 @@ def find_user(session: Session, email: str) -> User | None:
     except InvalidInput:
         return None
     return session.scalars(sa.select(User).where(User.email == address)).one_or_none()
+
+
+def hold(session: Session, user_id: int) -> None:
+    """Lock an account's row until the transaction's end, so that two that change its ways in come one by one."""
+    session.execute(sa.select(User.id).where(User.id == user_id).with_for_update())
 
 
 # Sign-ins
@@ -231,6 +238,11 @@ def is_stale(row: UserSession, now: dt.datetime) -> bool:
 def touch_session(session: Session, token: str, now: dt.datetime) -> None:
     """Note that a sign-in was used."""
     session.execute(sa.update(UserSession).where(UserSession.token_hash == hash_token(token)).values(last_seen_at=now))
+
+
+def confirm_session(session: Session, token: str, now: dt.datetime) -> None:
+    """Note that the owner of a sign-in has shown anew who they are."""
+    session.execute(sa.update(UserSession).where(UserSession.token_hash == hash_token(token)).values(confirmed_at=now))
 
 
 def close_session(session: Session, token: str) -> None:

@@ -9,11 +9,14 @@ from typing import TypeVar
 from flask import Response, after_this_request, current_app, redirect, request, session
 from gevent import monkey
 from gevent.threadpool import ThreadPool
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from app import accounts, passwords, throttling
+from app import accounts, passwords, security, throttling
 from app.accounts import Browser
+from app.errors import NotSignedIn
 from app.extensions import db, get_settings, writing
+from app.identities import Site
 from app.models import User
 from app.throttling import Deed, Throttles, Try
 
@@ -36,6 +39,37 @@ def get_address() -> str:
 def get_browser() -> Browser:
     """Return who asks, as a list of sign-ins shows it."""
     return Browser(request.headers.get("User-Agent", ""), get_address())
+
+
+def get_site() -> Site:
+    """Return what mails about accounts say of this site."""
+    labels = {provider.namespace: provider.label for provider in current_app.extensions["providers"].values()}
+    return Site(get_settings().site_url, labels)
+
+
+def hold_viewer(transaction: Session) -> User:
+    """Return who is signed in, with the account's row locked, for a change of the ways into it.
+
+    Raises:
+        NotSignedIn: their sign-in was ended since the request came, as by a reset of the password.
+    """
+    viewer = security.get_viewer()
+    accounts.hold(transaction, viewer.id)
+    if accounts.find_session(transaction, security.get_token() or "", now()) is None:
+        raise NotSignedIn()
+    return viewer
+
+
+def replace_session(transaction: Session, user: User) -> str:
+    """Open a sign-in in the place of this browser's, and return its token, for `security.keep_token`.
+
+    Who shows who they are gets a new token, so that one that was fixed or seen before is worth nothing.
+    """
+    old_token = security.get_token()
+    if old_token:
+        accounts.close_session(transaction, old_token)
+    keep_mark(user.id)
+    return accounts.open_session(transaction, user, get_browser(), now(), get_settings().session_days)
 
 
 # Throttling

@@ -6,19 +6,23 @@ I2 else the one with the same address, where the address was verified here;
 I3 else, where an account with the address was never verified, that one too, but emptied of every way in that somebody
    else may have laid there (see `_take_over`);
 I4 else a new one. Without an address that the provider has verified, nobody gets past I1.
+
+I5 the owner of an account that there was before is told by mail of each link that is made or ended.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app import accounts, numbering
+from app import accounts, mail, numbering
 from app.errors import Conflict, InvalidInput, NotFound, SignInRefused
+from app.mail import Letter
 from app.models import Identity, User, UserSession
 from app.providers import Flow, Shown
 
@@ -28,9 +32,22 @@ CONFIRMED_FOR = dt.timedelta(minutes=10)
 # Between the provider's clock and ours, when it says that it asked for a password just now.
 SKEW = dt.timedelta(seconds=30)
 RACE_TRIES = 3
+SWITCHED_OFF = "a provider that is switched off here"
 
 
-def come_in(session: Session, shown: Shown, now: dt.datetime) -> User:
+@dataclasses.dataclass(frozen=True)
+class Site:
+    """What mails about accounts say of this site: its address, and its providers' names by their namespaces."""
+
+    url: str
+    labels: Mapping[str, str]
+
+    def name_providers(self, linked: Sequence[Identity]) -> list[str]:
+        """Return the names of the providers whose accounts these are, each once."""
+        return list(dict.fromkeys(self.labels.get(identity.provider, SWITCHED_OFF) for identity in linked))
+
+
+def come_in(session: Session, shown: Shown, site: Site, now: dt.datetime) -> User:
     """Return the account that somebody comes into, found, linked or made (I1 to I4).
 
     Raises:
@@ -40,20 +57,18 @@ def come_in(session: Session, shown: Shown, now: dt.datetime) -> User:
     for _ in range(RACE_TRIES):
         try:
             with session.begin_nested():
-                identity = _find(session, shown.provider, subject)
+                identity = _find_held(session, shown.provider, subject)
                 if identity is not None:
                     identity.last_used_at = now
                     return identity.user
-                user = _find_or_make_user(session, shown, now)
-                _add(session, user, shown, now)
-                return user
+                return _link_by_address(session, shown, site, now)
         except sa.exc.IntegrityError:
             # The same person came back twice at once: the other one has made what we now find.
             session.expire_all()
     raise Conflict("Somebody signs in with this account at the same moment. Try again.")
 
 
-def link(session: Session, user: User, shown: Shown, now: dt.datetime) -> None:
+def link(session: Session, user: User, shown: Shown, site: Site, now: dt.datetime) -> None:
     """Let an account of a provider open this one from now on; once it does, doing so again changes nothing.
 
     Raises:
@@ -65,6 +80,7 @@ def link(session: Session, user: User, shown: Shown, now: dt.datetime) -> None:
         try:
             with session.begin_nested():
                 _add(session, user, shown, now)
+                _tell(session, user, "provider_linked", shown.label, site, now)
         except sa.exc.IntegrityError:
             raise _taken(shown) from None
         if user.email == email and user.email_verified_at is None:
@@ -73,7 +89,7 @@ def link(session: Session, user: User, shown: Shown, now: dt.datetime) -> None:
         raise _taken(shown)
 
 
-def unlink(session: Session, user: User, identity_id: int) -> None:
+def unlink(session: Session, user: User, identity_id: int, site: Site, now: dt.datetime) -> None:
     """Take a way into an account away.
 
     Raises:
@@ -81,7 +97,7 @@ def unlink(session: Session, user: User, identity_id: int) -> None:
         Conflict: it is the last way in.
     """
     # Two unlinks at once must not each believe that the other's link remains.
-    session.execute(sa.select(User.id).where(User.id == user.id).with_for_update())
+    accounts.hold(session, user.id)
     session.refresh(user)
     linked = list_linked(session, user)
     found = next((identity for identity in linked if identity.id == identity_id), None)
@@ -90,6 +106,14 @@ def unlink(session: Session, user: User, identity_id: int) -> None:
     if len(linked) == 1 and user.password is None:
         raise Conflict("This is the only way into your account. Set a password or link another provider first.")
     session.delete(found)
+    _tell(session, user, "provider_unlinked", site.name_providers([found])[0], site, now)
+
+
+def unlink_all(session: Session, user: User) -> list[Identity]:
+    """Take every link to a provider away from an account that has, or gets, another way in; return what they were."""
+    linked = list(list_linked(session, user))
+    session.execute(sa.delete(Identity).where(Identity.user_id == user.id))
+    return linked
 
 
 def list_linked(session: Session, user: User) -> Sequence[Identity]:
@@ -121,19 +145,37 @@ def _find(session: Session, provider: str, subject: str) -> Identity | None:
     return session.scalars(query).one_or_none()
 
 
-def _find_or_make_user(session: Session, shown: Shown, now: dt.datetime) -> User:
+def _find_held(session: Session, provider: str, subject: str) -> Identity | None:
+    """Return a link, its account held: a reset that ends both link and sign-ins comes before or after, not between."""
+    identity = _find(session, provider, subject)
+    if identity is None:
+        return None
+    accounts.hold(session, identity.user_id)
+    return _find(session, provider, subject)
+
+
+def _link_by_address(session: Session, shown: Shown, site: Site, now: dt.datetime) -> User:
     email = _read_email(shown)
     user = session.scalars(sa.select(User).where(User.email == email)).one_or_none()
     if user is None:
-        first, last = _read_names(shown, email)
-        number = numbering.find_next(session.connection(), User)
-        user = User(id=number, first_name=first, last_name=last, email=email, email_verified_at=now, date_added=now)
-        session.add(user)
-        session.flush()
-    elif user.email_verified_at is None:
+        user = _make_user(session, shown, email, now)
+        _add(session, user, shown, now)
+        return user
+    if user.email_verified_at is None:
         _take_over(session, user, shown, now)
     else:
         _refuse_second_of_provider(session, user, shown)
+    _add(session, user, shown, now)
+    _tell(session, user, "provider_linked", shown.label, site, now)
+    return user
+
+
+def _make_user(session: Session, shown: Shown, email: str, now: dt.datetime) -> User:
+    first, last = _read_names(shown, email)
+    number = numbering.find_next(session.connection(), User)
+    user = User(id=number, first_name=first, last_name=last, email=email, email_verified_at=now, date_added=now)
+    session.add(user)
+    session.flush()
     return user
 
 
@@ -172,6 +214,17 @@ def _add(session: Session, user: User, shown: Shown, now: dt.datetime) -> None:
         )
     )
     session.flush()
+
+
+def _tell(session: Session, user: User, template: str, provider: str, site: Site, now: dt.datetime) -> None:
+    # Not whose account it is at the provider: whoever wants us to mail an advertisement would name theirs so.
+    context: dict[str, object] = {
+        "provider": provider,
+        "moment": mail.say_moment(now),
+        "link": f"{site.url}/send_reset_password",
+        "site_url": site.url,
+    }
+    mail.enqueue(session, Letter(user.email, template, context), now)
 
 
 def _taken(shown: Shown) -> SignInRefused:

@@ -94,6 +94,11 @@ def enqueue(session: Session, letter: Letter, now: dt.datetime) -> None:
     session.flush()
 
 
+def say_moment(now: dt.datetime) -> str:
+    """Return a moment in UTC as mails tell it."""
+    return f"{now.day} {now:%B %Y at %H:%M}"
+
+
 def forget_mails_to(session: Session, recipient: str) -> None:
     """Delete what waits to be sent to somebody."""
     session.execute(sa.delete(OutgoingMail).where(OutgoingMail.recipient == recipient))

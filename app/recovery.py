@@ -14,13 +14,15 @@ from urllib.parse import urlencode
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app import accounts, mail
+from app import accounts, identities, mail
 from app.errors import InvalidInput
+from app.identities import Site
 from app.mail import Letter
-from app.models import Identity, User
+from app.models import User
 
 RESET_LIFETIME = dt.timedelta(hours=1)
 VERIFY_LIFETIME = dt.timedelta(days=7)
+INVENTED = "?"
 TAKEN = "There is an account with this e-mail address already."
 
 
@@ -52,32 +54,59 @@ def _reset_query(token: str, now: dt.datetime) -> sa.Select[User]:
     return query.where(User.password_reset_sent_at > now - RESET_LIFETIME)
 
 
-def reset_password(session: Session, token: str, new_hash: str, site_url: str, now: dt.datetime) -> User | None:
-    """Use a link: store the password, end every sign-in, and tell the owner; None as in `find_reset`."""
+@dataclasses.dataclass(frozen=True)
+class Reset:
+    """What a reset did: whose password it changed, and from which providers it unlinked the account."""
+
+    user: User
+    unlinked: list[str]
+
+
+def reset_password(session: Session, token: str, new_hash: str, site: Site, now: dt.datetime) -> Reset | None:
+    """Use a link: store the password, end every other way in, and tell the owner; None as in `find_reset`.
+
+    Every link to a provider ends with it. Whoever was in the account, or made it in the name of whoever reads its
+    mails, may have linked an account of theirs, and nothing tells it from the owner's. Nobody is stranded, since there
+    is a password now; an account elsewhere with the same verified address opens this one again at its next sign-in.
+    """
     user = session.scalars(_reset_query(token, now).with_for_update()).one_or_none()
     if user is None:
         return None
-    if user.email_verified_at is None:
-        # Anybody may have made the account in the name of whoever reads the mails of this address, and linked an
-        # account elsewhere, to come in by it later.
-        session.execute(sa.delete(Identity).where(Identity.user_id == user.id))
-        user.email_verified_at = now
-    change_password(session, user, new_hash, site_url, now)
-    return user
+    user.email_verified_at = user.email_verified_at or now
+    unlinked = site.name_providers(identities.unlink_all(session, user))
+    _store_password(session, user, new_hash)
+    _tell_of_password(session, user, {"unlinked": unlinked, "linked": []}, site, now)
+    return Reset(user, unlinked)
 
 
-def change_password(session: Session, user: User, new_hash: str, site_url: str, now: dt.datetime) -> None:
-    """Store a password, end every sign-in of the account and every link that changes it, and tell the owner by mail."""
+def change_password(session: Session, user: User, new_hash: str, site: Site, now: dt.datetime) -> None:
+    """Store a password, end every sign-in and every link by mail that changes the account, and tell the owner.
+
+    Who changes it has shown that the account is theirs, so that linked providers stay; the mail names them.
+    """
+    _store_password(session, user, new_hash)
+    linked = site.name_providers(identities.list_linked(session, user))
+    _tell_of_password(session, user, {"unlinked": [], "linked": linked}, site, now)
+
+
+def _store_password(session: Session, user: User, new_hash: str) -> None:
     user.password = new_hash
     user.password_reset_token = user.password_reset_sent_at = None
     # Whoever was in the account before may have asked for another address: that link would give it back to them.
     user.email_token = user.email_token_sent_at = None
     session.flush()
     accounts.close_all_sessions(session, user.id)
+
+
+def _tell_of_password(
+    session: Session, user: User, providers: dict[str, list[str]], site: Site, now: dt.datetime
+) -> None:
     context: dict[str, object] = {
-        "moment": _say_moment(now),
-        "link": f"{site_url}/send_reset_password",
-        "site_url": site_url,
+        **providers,
+        "moment": mail.say_moment(now),
+        "link": f"{site.url}/send_reset_password",
+        "providers_link": f"{site.url}/account/providers",
+        "site_url": site.url,
     }
     mail.enqueue(session, Letter(user.email, "password_changed", context), now)
 
@@ -131,10 +160,21 @@ def find_verification(session: Session, token: str, now: dt.datetime) -> Verific
     return Verification(user, _read_address(token) or user.email) if user else None
 
 
+def is_confirmed_already(user: User, token: str) -> bool:
+    """Say whether what a link was for has been done in an account, as when it is opened a second time.
+
+    A token that was never sent says nothing that is not on the account's own page.
+    """
+    return user.email_verified_at is not None and _read_address(token) in ("", user.email)
+
+
 def _read_address(token: str) -> str:
     """Return the address that a token is to make the account's; "": it confirms the one that there is."""
     encoded = token.partition(".")[2]
-    return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+    try:
+        return base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True).decode()
+    except ValueError:  # nobody here made this token
+        return INVENTED
 
 
 def verify_email(session: Session, token: str, site_url: str, now: dt.datetime) -> Verification | None:
@@ -150,7 +190,7 @@ def verify_email(session: Session, token: str, site_url: str, now: dt.datetime) 
     if found.is_change:
         _change_address(session, user, found.address)
         if was_verified:
-            context: dict[str, object] = {"site_url": site_url, "moment": _say_moment(now)}
+            context: dict[str, object] = {"site_url": site_url, "moment": mail.say_moment(now)}
             mail.enqueue(session, Letter(old_address, "email_changed", context), now)
     user.email_verified_at = now
     user.email_token = user.email_token_sent_at = None
@@ -166,10 +206,6 @@ def _change_address(session: Session, user: User, address: str) -> None:
         raise InvalidInput(TAKEN, "email") from error
     # A link that waits in the old mailbox must not open the account any more.
     user.password_reset_token = user.password_reset_sent_at = None
-
-
-def _say_moment(now: dt.datetime) -> str:
-    return f"{now.day} {now:%B %Y at %H:%M}"
 
 
 def _link(site_url: str, page: str, token: str) -> str:

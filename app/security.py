@@ -297,7 +297,8 @@ def _harden_embed(response: Response) -> Response:
 def _harden(response: Response, url: str) -> Response:
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     if url.startswith("https://"):
-        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        subdomains = "; includeSubDomains" if get_settings().hsts_subdomains else ""
+        response.headers.setdefault("Strict-Transport-Security", f"max-age=31536000{subdomains}")
     return response
 
 

@@ -73,6 +73,9 @@ class Settings:
     site_url: str = setting("", "Public address of the site. Empty: http://localhost:PORT.")
     compute_url: str = setting("", "Public address of the embed pages. Empty: http://localhost:SOCKET_PORT.")
     socket_url: str = setting("", "Public address of the volunteers' socket. Empty: COMPUTE_URL as ws(s)://…/ws.")
+    hsts_subdomains: bool = setting(
+        False, "on: browsers take https alone, for a year, for all hosts under those of SITE_URL and COMPUTE_URL too."
+    )
     secret_key: str = setting("", "Signs cookies and tickets. Empty: made once in the instance folder.", secret=True)
 
     # Processes.
@@ -100,10 +103,20 @@ class Settings:
         10,
         "Wrong passwords for one account from all browsers new to it, and from each known one; 0: no limit.",
     )
+    provider_signins_per_address: int = setting(
+        100, "Sign-ins with a provider that one address may begin and not end well in that time; 0: no limit."
+    )
+    provider_signins_per_account: int = setting(
+        10, "Good sign-ins of one account of a provider in that time that do not count for their address; 0: all."
+    )
     signups_per_address: int = setting(10, "Sign-ups from one address in that time; 0: no limit.")
     challenges_per_address: int = setting(100, "Proofs of work handed out to one address in that time; 0: no limit.")
     mails_per_address: int = setting(10, "Mails that one address may ask for in that time; 0: no limit.")
     mails_per_recipient: int = setting(3, "Mails that anybody may ask for to one recipient in that time; 0: no limit.")
+
+    changes_per_account: int = setting(
+        10, "Changes of one account's password or linked providers in that time, each told by mail; 0: no limit."
+    )
 
     # Mail.
     smtp_host: str = setting("", "Mail server that takes our mails. Empty: the development mail process.")

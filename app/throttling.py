@@ -15,6 +15,12 @@ Guessing at passwords is counted three ways, so that nobody can guess and nobody
                 which makes that browser a known one
 
 Programs that forget their cookies are browsers that the account does not know.
+
+With a provider there is nothing to guess, but each sign-in has us ask the provider. It counts for its address when it
+is begun, and is given back when it ends well, so that any number of people sign in behind one address; but only the
+first few of one account of the provider are, so that nobody who has one makes us ask without an end. What comes back is
+asked about once for each sign-in that was begun (`take_once`), and so needs no count of its own: who was let go there
+is let in again.
 """
 
 from __future__ import annotations
@@ -46,10 +52,13 @@ class Deed(enum.StrEnum):
     SIGN_IN_BY_ADDRESS = "signin-address"
     SIGN_IN_BY_ACCOUNT = "signin-account"
     SIGN_IN_BY_BROWSER = "signin-browser"
+    PROVIDER_BY_ADDRESS = "provider-address"
+    PROVIDER_BY_ACCOUNT = "provider-account"  # good ones, by the account at the provider
     CONFIRM_BY_ACCOUNT = "confirm-account"  # the password, asked for anew by somebody signed in
     SIGN_UP_BY_ADDRESS = "signup-address"
     MAIL_BY_ADDRESS = "mail-address"
     MAIL_BY_RECIPIENT = "mail-recipient"
+    CHANGE_BY_ACCOUNT = "change-account"  # of what opens it: each sends its address a mail, which may be a stranger's
     CHALLENGE_BY_ADDRESS = "challenge-address"
 
 
@@ -75,10 +84,13 @@ class Throttles:
             Deed.SIGN_IN_BY_ADDRESS: settings.signin_failures_per_address,
             Deed.SIGN_IN_BY_ACCOUNT: settings.signin_failures_per_account,
             Deed.SIGN_IN_BY_BROWSER: settings.signin_failures_per_account,
+            Deed.PROVIDER_BY_ADDRESS: settings.provider_signins_per_address,
+            Deed.PROVIDER_BY_ACCOUNT: settings.provider_signins_per_account,
             Deed.CONFIRM_BY_ACCOUNT: settings.signin_failures_per_account,
             Deed.SIGN_UP_BY_ADDRESS: settings.signups_per_address,
             Deed.MAIL_BY_ADDRESS: settings.mails_per_address,
             Deed.MAIL_BY_RECIPIENT: settings.mails_per_recipient,
+            Deed.CHANGE_BY_ACCOUNT: settings.changes_per_account,
             Deed.CHALLENGE_BY_ADDRESS: settings.challenges_per_address,
         }
         self._secret = hmac.digest(secret_key.encode(), b"throttle", "sha256")
@@ -97,9 +109,13 @@ class Throttles:
         limit = self._limits[one.deed]
         if not limit:
             return 0.0
-        values = {"key": self._key(one), "now_ms": _ms(now), "ends_ms": _ms(now + self._window)}
-        count, ends_at_ms = session.execute(_COUNT, values).one()
+        count, ends_at_ms = _increase(session, self._key(one), now, self._window)
         return float(ends_at_ms - _ms(now)) / 1000 if count > limit else 0.0
+
+    def take_once(self, session: Session, name: str, lasts: dt.timedelta, now: dt.datetime) -> bool:
+        """Say whether this is the first time that something is taken which is good once within a span of time."""
+        count, _ends_at_ms = _increase(session, f"once:{self._hash(name)}", now, lasts)
+        return count == 1
 
     def give_back(self, session: Session, tries: Iterable[Try]) -> None:
         """Uncount tries that turned out to be good ones."""
@@ -156,6 +172,12 @@ def normalise_address(address: str) -> str:
 def purge(session: Session, now: dt.datetime) -> None:
     """Delete the counters whose window is over."""
     session.execute(sa.delete(Throttle).where(Throttle.ends_at <= now))
+
+
+def _increase(session: Session, key: str, now: dt.datetime, window: dt.timedelta) -> tuple[int, int]:
+    values = {"key": key, "now_ms": _ms(now), "ends_ms": _ms(now + window)}
+    count, ends_at_ms = session.execute(_COUNT, values).one()
+    return count, ends_at_ms
 
 
 def _ms(moment: dt.datetime) -> int:

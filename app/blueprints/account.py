@@ -46,18 +46,45 @@ def _rename(form: forms.NameForm) -> None:
 # Sign-ins
 
 
-@blueprint.get("/account/sessions")
+@blueprint.route("/account/sessions", methods=["GET", "POST"])
 def list_sessions() -> ResponseReturnValue:
-    """List the browsers that are signed in."""
+    """List the browsers that are signed in (GET); take the password, after which they can be signed out (POST)."""
+    security.get_viewer()
+    form = forms.ConfirmForm()
+    if form.is_submitted() and _is_confirmed(form):
+        return redirect(url_for("account.list_sessions"), 303)
+    return _show_sessions(form)
+
+
+def _show_sessions(form: forms.ConfirmForm) -> ResponseReturnValue:
     found = accounts.list_sessions(db.session(), security.get_viewer(), guards.now())
     rows = [(row, devices.describe(row.agent)) for row in found]
-    return render_template("account/sessions.html", rows=rows, own_id=security.get_sign_in().id)
+    return _ask("account/sessions.html", form, rows=rows, own_id=security.get_sign_in().id)
+
+
+def _is_confirmed(form: forms.ConfirmForm) -> bool:
+    """Say whether somebody has shown who they are within the last minutes, or does so now, which then counts as long.
+
+    Whoever found or stole a sign-in must not be able to throw its owner out.
+    """
+    if identities.is_confirmed(security.get_sign_in(), guards.now()):
+        return True
+    if _is_shown_anew(form):
+        with writing() as transaction:
+            token = guards.replace_session(transaction, guards.hold_viewer(transaction))
+            accounts.confirm_session(transaction, token, guards.now())
+        security.keep_token(token)
+    return not form.errors
 
 
 @blueprint.post("/account/sessions/<int:session_id>/end")
 def end_session(session_id: int) -> ResponseReturnValue:
-    """Sign one browser out."""
-    security.get_viewer()
+    """Sign one browser out, for somebody who has shown who they are."""
+    if session_id not in {row.id for row in accounts.list_sessions(db.session(), security.get_viewer(), guards.now())}:
+        raise NotFound("There is no such sign-in, or it has ended already.")
+    form = forms.ConfirmForm()
+    if not _is_confirmed(form):
+        return _show_sessions(form)
     write(lambda transaction: accounts.end_session(transaction, security.get_viewer(), session_id))
     flash("That browser was signed out.")
     return redirect(url_for("account.list_sessions"), 303)
@@ -65,8 +92,11 @@ def end_session(session_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/account/sessions/end_all")
 def end_all_sessions() -> ResponseReturnValue:
-    """Sign every browser out, this one too."""
+    """Sign every browser out, this one too, for somebody who has shown who they are."""
     security.get_viewer()
+    form = forms.ConfirmForm()
+    if not _is_confirmed(form):
+        return _show_sessions(form)
     write(lambda transaction: accounts.close_all_sessions(transaction, security.get_viewer().id))
     security.drop_token()
     flash("Every browser was signed out.")
@@ -93,10 +123,11 @@ def _change_password(form: forms.ChangePasswordForm, viewer: User) -> bool:
     except InvalidInput as problem:
         form.add_problem(problem)
         return False
+    guards.attempt(Try(Deed.CHANGE_BY_ACCOUNT, viewer.email))
     settings, now = get_settings(), guards.now()
     with writing() as transaction:
-        viewer = security.get_viewer()
-        recovery.change_password(transaction, viewer, new_hash, settings.site_url, now)
+        viewer = guards.hold_viewer(transaction)
+        recovery.change_password(transaction, viewer, new_hash, guards.get_site(), now)
         token = accounts.open_session(transaction, viewer, guards.get_browser(), now, settings.session_days)
         guards.keep_mark(viewer.id)
     security.keep_token(token)
@@ -197,7 +228,7 @@ def verify_email() -> ResponseReturnValue:
     found = recovery.find_verification(db.session(), token, guards.now())
     if found is None:
         session.pop(VERIFY, None)
-        return _say_link_is_gone()
+        return _say_link_is_gone(token)
     # Who has the mailbox did not have to make the account: only somebody who is in it makes it theirs. Otherwise its
     # maker's password would be good for an account that looks like the mailbox' owner's.
     viewer = security.find_viewer()
@@ -212,7 +243,11 @@ def verify_email() -> ResponseReturnValue:
     return redirect(url_for("account.show"), 303)
 
 
-def _say_link_is_gone() -> ResponseReturnValue:
+def _say_link_is_gone(token: str) -> ResponseReturnValue:
     if security.wants_json():
         raise NotFound(GONE)
+    viewer = security.find_viewer()
+    if viewer is not None and recovery.is_confirmed_already(viewer, token):
+        flash(f"Your address {viewer.email} is confirmed already.")
+        return redirect(url_for("account.show"), 303)
     return render_template("users/link_gone.html", message=GONE, is_verification=True), 404

@@ -12,13 +12,15 @@ import datetime as dt
 from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from app import accounts, guards, identities, security
-from app.errors import InvalidInput, NotFound, SignInRefused
-from app.extensions import db, get_settings, writing
+from app.errors import InvalidInput, NotFound, NotSignedIn, ProviderFailed, SignInRefused
+from app.extensions import db, get_settings, write, writing
 from app.models import User, UserSession
-from app.providers import Flow, Provider, Purpose, Shown, make_providers
+from app.providers import FLOW_LASTS_S, Flow, Provider, Purpose, Shown, make_providers
 from app.providers.flow import STALE
+from app.throttling import Deed, Try
 
 blueprint = Blueprint("providers", __name__)
 FLOWS = "flows"  # the key in the signed session cookie, by state
@@ -112,12 +114,14 @@ def _change_links() -> ResponseReturnValue | InvalidInput:
         if security.wants_json():
             raise
         return problem
+    guards.attempt(Try(Deed.CHANGE_BY_ACCOUNT, security.get_viewer().email))
     if "link" in request.form:
         return _leave(_get_provider(request.form["link"]), Purpose.LINK, url_for("providers.show_linked"))
     if not request.form.get("unlink", "").isascii() or not request.form.get("unlink", "").isdigit():
         raise NotFound()
     with writing() as transaction:
-        identities.unlink(transaction, security.get_viewer(), int(request.form["unlink"][:9]))
+        number = int(request.form["unlink"][:9])
+        identities.unlink(transaction, guards.hold_viewer(transaction), number, guards.get_site(), _now())
     return redirect(url_for("providers.show_linked"), 303)
 
 
@@ -143,13 +147,24 @@ def _get_provider(name: str) -> Provider:
 
 
 def _leave(provider: Provider, purpose: Purpose, target: str) -> ResponseReturnValue:
+    guards.attempt(_find_try())
     target = target if security.is_local_path(target) and len(target) <= NEXT_MAX else ""
     viewer = security.find_viewer() if purpose is not Purpose.SIGN_IN else None
     flow = Flow(provider.name, purpose, target, int(_now().timestamp()), viewer.id if viewer else None)
     _rest_database()
-    address = provider.make_address(flow, _callback_of(provider))
+    try:
+        address = provider.make_address(flow, _callback_of(provider))
+    except ProviderFailed:
+        # A provider that is down uses up nobody's sign-ins; it rests by itself after each failure.
+        with writing() as transaction:
+            guards.get_throttles().give_back(transaction, [_find_try()])
+        raise
     _keep_flow(flow)
     return render_template("users/leave.html", provider=provider, address=address)
+
+
+def _find_try() -> Try:
+    return Try(Deed.PROVIDER_BY_ADDRESS, guards.get_address())
 
 
 def _callback_of(provider: Provider) -> str:
@@ -182,46 +197,65 @@ def _act(provider: Provider, flow: Flow) -> ResponseReturnValue:
         viewer = security.find_viewer()
         if viewer is None or viewer.id != flow.user_id:
             raise SignInRefused(STALE)
-    _rest_database()
+    _take_answer(flow)
     shown = provider.finish(flow, _callback_of(provider), request.args.to_dict())
-    if flow.purpose is Purpose.SIGN_IN:
-        _sign_in(shown)
-    elif flow.purpose is Purpose.LINK:
+    if flow.purpose is Purpose.LINK:
         _link(shown)
     else:
-        _confirm(provider, flow, shown)
+        security.keep_token(_sign_in(shown) if flow.purpose is Purpose.SIGN_IN else _confirm(provider, flow, shown))
     return redirect(flow.next or url_for("campaigns.list_all"), 303)
 
 
-def _sign_in(shown: Shown) -> None:
+def _take_answer(flow: Flow) -> None:
+    # Whoever keeps the cookie of a sign-in could otherwise have us ask the provider again and again (P1).
     with writing() as transaction:
-        token = _replace_session(identities.come_in(transaction, shown, _now()))
-    security.keep_token(token)
+        is_first = guards.get_throttles().take_once(transaction, flow.state, dt.timedelta(seconds=FLOW_LASTS_S), _now())
+    if not is_first:
+        raise SignInRefused(STALE)
+
+
+def _give_back(transaction: Session, shown: Shown) -> None:
+    """Uncount a sign-in that ended well, but for those of an account that had very many; see throttling.py."""
+    throttles = guards.get_throttles()
+    by_account = Try(Deed.PROVIDER_BY_ACCOUNT, f"{shown.provider} {shown.subject}")
+    if not throttles.take(transaction, [by_account], _now()):
+        throttles.give_back(transaction, [_find_try()])
+
+
+def _sign_in(shown: Shown) -> str:
+    def come_in(transaction: Session) -> str:
+        user = identities.come_in(transaction, shown, guards.get_site(), _now())
+        _give_back(transaction, shown)
+        return guards.replace_session(transaction, user)
+
+    return write(come_in)
 
 
 def _link(shown: Shown) -> None:
-    with writing() as transaction:
-        identities.link(transaction, security.get_viewer(), shown, _now())
+    def add(transaction: Session) -> None:
+        identities.link(transaction, _hold_viewer(transaction), shown, guards.get_site(), _now())
+        _give_back(transaction, shown)
+
+    write(add)
 
 
-def _confirm(provider: Provider, flow: Flow, shown: Shown) -> None:
-    with writing() as transaction:
-        viewer = security.get_viewer()
+def _confirm(provider: Provider, flow: Flow, shown: Shown) -> str:
+    def note(transaction: Session) -> str:
+        viewer = _hold_viewer(transaction)
         identities.check_confirmation(transaction, viewer, shown, flow, tells_freshness=provider.tells_freshness)
-        token = _replace_session(viewer)
-        row = accounts.find_session(transaction, token, _now())
-        assert row is not None, "it was opened in this transaction"
-        row.confirmed_at = _now()
-    security.keep_token(token)
+        _give_back(transaction, shown)
+        token = guards.replace_session(transaction, viewer)
+        accounts.confirm_session(transaction, token, _now())
+        return token
+
+    return write(note)
 
 
-def _replace_session(user: User) -> str:
-    # Who shows who they are gets a new token, so that one that was fixed or seen before is worth nothing.
-    old_token = security.get_token()
-    if old_token:
-        accounts.close_session(db.session(), old_token)
-    guards.keep_mark(user.id)
-    return accounts.open_session(db.session(), user, guards.get_browser(), _now(), get_settings().session_days)
+def _hold_viewer(transaction: Session) -> User:
+    try:
+        return guards.hold_viewer(transaction)
+    except NotSignedIn:
+        raise SignInRefused(STALE) from None
 
 
 def _way_back(provider: Provider, flow: Flow | None) -> str:

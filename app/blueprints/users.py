@@ -5,10 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, current_app, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from app import accounts, forms, guards, passwords, recovery, security
+from app import accounts, forms, guards, identities, passwords, recovery, security
 from app.accounts import NewAccount
 from app.captcha import Captcha
-from app.errors import InvalidInput, NotFound
+from app.errors import Conflict, InvalidInput, NotFound
 from app.extensions import db, get_settings, write, writing
 from app.models import User
 from app.throttling import Deed, Try
@@ -16,6 +16,7 @@ from app.throttling import Deed, Try
 blueprint = Blueprint("users", __name__)
 RESET = "reset"  # a reset link's token in the signed session cookie
 GONE = "This link is too old, was used already, or a newer one was sent."
+CHANGED = "The password of this account was changed a moment ago. Sign in with the new one."
 
 
 def get_captcha() -> Captcha:
@@ -125,6 +126,11 @@ def _open_session(user: User, password: str, tries: list[Try]) -> str:
     new_hash = guards.aside(lambda: passwords.find_new_hash(stored_hash, password))
     old_token, throttles = security.get_token(), guards.get_throttles()
     with writing() as session:
+        accounts.hold(session, user.id)
+        session.refresh(user)
+        if user.password != stored_hash:
+            # It was changed while we compared: a reset that has just ended all sign-ins must not miss this one.
+            raise Conflict(CHANGED)
         if new_hash:
             user.password = new_hash
         if old_token:
@@ -179,7 +185,8 @@ def reset_password() -> ResponseReturnValue:
         return _say_link_is_gone()
     if form.is_submitted() and _reset_password(form, user, token):
         return redirect(url_for("users.sign_in"), 303)
-    return forms.show("users/reset_password.html", form, address=user.email)
+    linked = guards.get_site().name_providers(identities.list_linked(db.session(), user))
+    return forms.show("users/reset_password.html", form, address=user.email, linked=linked)
 
 
 def _say_link_is_gone() -> ResponseReturnValue:
@@ -195,13 +202,16 @@ def _reset_password(form: forms.ResetPasswordForm, user: User, token: str) -> bo
     except InvalidInput as problem:
         form.add_problem(problem)
         return False
-    site_url, now = get_settings().site_url, guards.now()
     with writing() as transaction:
-        changed = recovery.reset_password(transaction, token, new_hash, site_url, now)
-        if changed is None:
+        done = recovery.reset_password(transaction, token, new_hash, guards.get_site(), guards.now())
+        if done is None:
             raise NotFound(GONE)  # somebody used the link while we hashed
-        guards.get_throttles().forget(transaction, [Try(Deed.SIGN_IN_BY_ACCOUNT, changed.email)])
-        guards.keep_mark(changed.id)
+        guards.get_throttles().forget(transaction, [Try(Deed.SIGN_IN_BY_ACCOUNT, done.user.email)])
+        guards.keep_mark(done.user.id)
     security.drop_token()
-    flash("Your password was changed. Sign in with the new one.")
+    flash("Your password was changed. Sign in with the new one." + _say_unlinked(done.unlinked))
     return True
+
+
+def _say_unlinked(names: list[str]) -> str:
+    return f" Your account was unlinked from {' and '.join(names)}; on its page you link it again." if names else ""

@@ -90,6 +90,32 @@ class TestAddress:
         assert client.get(mail.path, follow_redirects=True).status_code == 404, "it works once"
 
     @on_sqlite
+    def test_a_link_that_is_opened_again_says_kindly_that_the_address_is_confirmed(
+        self, app: Flask, client: FlaskClient, bob: cast.Person, database: Database
+    ) -> None:
+        dora = self.sign_up(app)
+        (mail,) = read_mails(database)
+        dora.get(mail.path)
+        send(dora, "/verify_email")
+        for again in (mail.path, "/verify_email"):
+            answer = dora.get(again, follow_redirects=True)
+            assert (answer.status_code, answer.request.path) == (200, "/account")
+            assert "Your address dora@example.org is confirmed already." in text(answer)
+        assert send(dora, "/verify_email").location == "/account", "the button, pressed twice"
+        for stranger in (client, bob.browser):
+            answer = stranger.get(mail.path, follow_redirects=True)
+            assert "dora@example.org" not in text(answer), "nobody else is told anything"
+        assert client.get(mail.path, follow_redirects=True).status_code == 404
+
+    @on_sqlite
+    def test_an_address_that_is_not_confirmed_is_not_called_so_whatever_the_link(self, app: Flask) -> None:
+        dora = self.sign_up(app)
+        for token in ("", "x", "x.é", "x.!", "x.AA", "x." + "A" * 4001):
+            answer = dora.get("/verify_email", query_string={"token": token}, follow_redirects=True)
+            assert answer.status_code == 404
+            assert "confirmed already" not in text(answer)
+
+    @on_sqlite
     def test_no_mail_carries_what_somebody_typed(self, app: Flask, database: Database) -> None:
         """Else anybody could have us send an advertisement to anybody, as the name of an account."""
         send(app.test_client(), "/signup", {**SIGN_UP, "first_name": "Buy at evil.example"})
@@ -163,6 +189,7 @@ class TestChangeOfAddress:
         (told,) = read_mails(database)
         assert (told.recipient, told.subject) == (alice.email, "Your e-mail address for Manyhands was changed")
         assert client.get(old_link, follow_redirects=True).status_code == 404, "the old mailbox opens nothing"
+        assert "new@example.org is confirmed already" in text(alice.get(mail.path, follow_redirects=True))
         form = {"email": "new@example.org", "password": cast.PASSWORD}
         assert send(app.test_client(), "/signin", form).status_code == 303
 
@@ -213,6 +240,10 @@ class TestChangeOfAddress:
         path, _, _ = read_mails(database)[0].path.rpartition(".")
         other = base64.urlsafe_b64encode(b"mal@example.org").decode().rstrip("=")
         assert client.get(f"{path}.{other}", follow_redirects=True).status_code == 404
+        told = alice.get(f"{path}.{other}", follow_redirects=True)
+        assert told.status_code == 404, "nor is told that it is theirs, with an address of their own confirmed"
+        for invented in ("é", "!", "AA"):
+            assert alice.get(f"{path}.{invented}", follow_redirects=True).status_code == 404
 
 
 class TestDeletion:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import io
 import re
@@ -209,7 +210,17 @@ class TestHeaders:
     def test_hsts_is_sent_under_https_only(self, client: FlaskClient, https_app: Flask) -> None:
         assert "Strict-Transport-Security" not in client.get("/").headers
         secure = https_app.test_client().get("/", base_url="https://site.example")
-        assert secure.headers["Strict-Transport-Security"].startswith("max-age=")
+        assert secure.headers["Strict-Transport-Security"] == "max-age=31536000"
+
+    def test_hsts_holds_for_subdomains_where_the_operator_says_so(self, settings: Settings) -> None:
+        urls = {"site_url": "https://site.example", "compute_url": "https://compute.example"}
+        wide = dataclasses.replace(settings, hsts_subdomains=True, **urls)
+        for surface in ("web", "socket"):
+            app = create_app(surface, wide)
+            answer = app.test_client().get("/nowhere", base_url="https://site.example")
+            assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
+            with app.app_context():
+                app.extensions["sqlalchemy"].engine.dispose()
 
 
 class TestErrors:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 
 import pytest
@@ -11,16 +12,19 @@ from flask.testing import FlaskClient
 
 from app import devices
 from app.database import Database
-from app.models import UserSession
+from app.models import User, UserSession
 from tests import cast
 from tests.functional.mailbag import copy_cookies, is_signed_in, on_sqlite, send
-from tests.functional.pages import text
+from tests.functional.pages import error_of, text
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
 )
 JSON = {"Accept": "application/json"}
+
+
+OWN = {"current_password": cast.PASSWORD}
 
 
 def sign_in(app: Flask, agent: str = FIREFOX, address: str = "") -> FlaskClient:
@@ -32,15 +36,22 @@ def sign_in(app: Flask, agent: str = FIREFOX, address: str = "") -> FlaskClient:
     return browser
 
 
+def confirm(database: Database, ago: dt.timedelta = dt.timedelta(0)) -> None:
+    """Have everybody show who they are, a while ago."""
+    update = sa.update(UserSession).values(confirmed_at=dt.datetime.now(dt.UTC) - ago)
+    database.write(lambda connection: connection.execute(update))
+
+
 def find_id(database: Database, agent: str) -> int:
     query = sa.select(UserSession.id).where(UserSession.agent == agent)
     return database.read(lambda connection: connection.scalars(query).one())
 
 
 @on_sqlite
-def test_every_browser_that_is_in_is_listed_in_words(app: Flask, alice: cast.Person) -> None:
+def test_every_browser_that_is_in_is_listed_in_words(app: Flask, alice: cast.Person, database: Database) -> None:
     sign_in(app, FIREFOX, "192.0.2.7")
     sign_in(app, CHROME, "2001:db8::7")
+    confirm(database)
     page = text(alice.get("/account/sessions"))
     assert page.index("Chrome on Windows") < page.index("Firefox on Linux"), "the one last seen comes first"
     assert "192.0.2.7" in page
@@ -52,10 +63,55 @@ def test_every_browser_that_is_in_is_listed_in_words(app: Flask, alice: cast.Per
 def test_one_browser_is_signed_out_and_the_others_stay(app: Flask, alice: cast.Person, database: Database) -> None:
     firefox, chrome = sign_in(app, FIREFOX), sign_in(app, CHROME)
     thief = copy_cookies(app, firefox)
-    response = alice.post(f"/account/sessions/{find_id(database, FIREFOX)}/end")
+    response = alice.post(f"/account/sessions/{find_id(database, FIREFOX)}/end", dict(OWN))
     assert (response.status_code, response.location) == (303, "/account/sessions")
     assert [is_signed_in(one) for one in (firefox, thief, chrome, alice.browser)] == [False, False, True, True]
     assert thief.get("/account", headers=JSON).status_code == 401
+
+
+@on_sqlite
+class TestShowingWhoOneIs:
+    """ASVS 7.5.2: whoever found a sign-in does not throw its owner out."""
+
+    def test_nobody_is_signed_out_without_the_password(
+        self, app: Flask, alice: cast.Person, database: Database
+    ) -> None:
+        firefox = sign_in(app)
+        wrong: dict[str, object] = {"current_password": "wrong password"}
+        for path, form in ((f"/{find_id(database, FIREFOX)}/end", {}), ("/end_all", {}), ("", wrong)):
+            answer = alice.post(f"/account/sessions{path}", dict(form))
+            assert answer.status_code == 422
+            assert error_of(answer, "current_password") == "This is not your current password."
+        program = alice.post("/account/sessions/end_all", dict(wrong), headers=JSON)
+        assert (program.status_code, program.mimetype) == (422, "application/problem+json")
+        assert [is_signed_in(one) for one in (firefox, alice.browser)] == [True, True]
+
+    def test_the_password_is_asked_for_once_and_counts_for_ten_minutes(
+        self, app: Flask, alice: cast.Person, database: Database
+    ) -> None:
+        firefox, chrome = sign_in(app, FIREFOX), sign_in(app, CHROME)
+        thief = copy_cookies(app, alice.browser)
+        assert "/end" not in text(alice.get("/account/sessions")), "no button that would not work"
+        answer = alice.post("/account/sessions", dict(OWN))
+        assert (answer.status_code, answer.location) == (303, "/account/sessions")
+        assert not is_signed_in(thief), "who shows who they are gets a new token (7.2.4)"
+        assert 'name="current_password"' not in text(alice.get("/account/sessions"))
+        assert alice.post(f"/account/sessions/{find_id(database, FIREFOX)}/end").status_code == 303
+        confirm(database, dt.timedelta(minutes=11))
+        assert alice.post(f"/account/sessions/{find_id(database, CHROME)}/end").status_code == 422
+        assert [is_signed_in(one) for one in (firefox, chrome)] == [False, True]
+
+    def test_who_has_no_password_confirms_with_a_provider_or_sets_one(
+        self, app: Flask, alice: cast.Person, database: Database
+    ) -> None:
+        sign_in(app)
+        database.write(lambda connection: connection.execute(sa.update(User).values(password=None)))
+        page = text(alice.get("/account/sessions"))
+        assert "Your account has no password" in page
+        assert "/send_reset_password" in page
+        assert alice.post("/account/sessions/end_all").status_code == 422
+        confirm(database)
+        assert alice.post("/account/sessions/end_all").status_code == 303
 
 
 @on_sqlite
@@ -79,7 +135,7 @@ def test_sign_out_everywhere_means_this_browser_too_and_nobody_else(
 ) -> None:
     firefox = sign_in(app)
     thief = copy_cookies(app, alice.browser)
-    response = alice.post("/account/sessions/end_all")
+    response = alice.post("/account/sessions/end_all", dict(OWN))
     assert (response.status_code, response.location) == (303, "/signin")
     assert "Every browser was signed out." in text(alice.get("/signin"))
     assert [is_signed_in(one) for one in (firefox, thief, alice.browser, bob.browser)] == [False, False, False, True]

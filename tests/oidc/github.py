@@ -19,6 +19,7 @@ CLIENT = {"client_id": "manyhands", "client_secret": "a secret of the tests"}
 app = Flask(__name__)
 _codes: dict[str, dict[str, str]] = {}
 _tokens: dict[str, str] = {}
+_asked: list[str] = []  # the codes that tokens were asked for
 
 
 @app.get("/login/oauth/authorize")
@@ -39,6 +40,7 @@ def authorize() -> ResponseReturnValue:
 @app.post("/login/oauth/access_token")
 def give_token() -> ResponseReturnValue:
     """Take a code, once. GitHub says what is wrong with status 200."""
+    _asked.append(request.form["code"])
     asked = _codes.pop(request.form["code"], None)
     digest = hashlib.sha256(request.form["code_verifier"].encode()).digest()
     challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
@@ -49,6 +51,12 @@ def give_token() -> ResponseReturnValue:
     token = secrets.token_hex(20)
     _tokens[token] = asked["login"]
     return jsonify(access_token=token, token_type="bearer", scope=asked["scope"].replace(" ", ","))
+
+
+@app.get("/_asked")
+def list_asked() -> ResponseReturnValue:
+    """Say which codes tokens were asked for, for the tests."""
+    return jsonify(_asked)
 
 
 @app.get("/api/v3/user")

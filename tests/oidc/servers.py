@@ -31,6 +31,11 @@ class Server:
         """Tell the OpenID provider what it knows of an account; a fault makes its ID token wrong."""
         httpx.put(f"{self.url}/_accounts/{subject}", json=known).raise_for_status()
 
+    def count_asked(self, code: str) -> int:
+        """Return how often what speaks as GitHub was asked for a token for a code."""
+        codes: list[str] = httpx.get(f"{self.url}/_asked").json()
+        return codes.count(code)
+
 
 @contextlib.contextmanager
 def run_openid(callback: str, port: int = 0) -> Iterator[Server]:

@@ -50,10 +50,10 @@ class TestForgedAnswers:
         trip.come_back(address)
         trip.browser.post("/signout", data={"csrf_token": cast.csrf_token(trip.browser)})
         assert "in another browser" in trip.read_refusal(trip.come_back(address))
-        # Not with the cookie of that time either: the provider takes a code once.
+        # Not with the cookie of that time either: an answer to one sign-in is taken once, by us and by the provider.
         thief = Trip(app.test_client())
         thief.browser.set_cookie("session", before.value)
-        assert "did not confirm this sign-in" in thief.read_refusal(thief.come_back(address))
+        assert "has ended already" in thief.read_refusal(thief.come_back(address))
         assert not is_signed_in(thief.browser)
 
     def test_another_sign_ins_code_is_refused(self, app: Flask, trip: Trip) -> None:

@@ -63,6 +63,12 @@ class Trip:
         return unescape(found[1])
 
 
+def link(person: cast.Person, login: str = "dora", provider: str = "oidc") -> TestResponse:
+    """Link an account of a provider to somebody's account here."""
+    trip = Trip(person.browser, provider)
+    return trip.come_back(trip.travel(login, "/account/providers", link=provider, password=cast.PASSWORD))
+
+
 def is_signed_in(browser: FlaskClient) -> bool:
     return browser.get("/campaign/all").status_code == 200
 

@@ -20,6 +20,7 @@ from app.campaigns import Upload
 from app.errors import InvalidInput
 
 SOURCES = ("kernel", "static_dataset", "dataset_gen")
+CRLF = "crlf"
 SECONDS = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
@@ -143,6 +144,9 @@ class CampaignForm(Form):
     static_dataset_text = TextAreaField("Static dataset as text")
     dataset_gen = FileField("Dataset generator")
     dataset_gen_text = TextAreaField("Dataset generator as text")
+    kernel_line_ends = HiddenField()
+    static_dataset_line_ends = HiddenField()
+    dataset_gen_line_ends = HiddenField()
     listed = Tick("List it for volunteers who help anybody", default=False)
     autostart = Tick("Let pages that embed it start without a click", default=False)
     sloppy = Tick("Run the kernel in sloppy mode", default=False)
@@ -192,7 +196,7 @@ class CampaignForm(Form):
             )
         elif file:
             return bytes(file.read())
-        return exact_text(text)
+        return exact_text(text, self[f"{name}_line_ends"].data or "")
 
     def _refuse(self, name: str, message: str) -> None:
         self.add_problem(InvalidInput(message, name))
@@ -204,7 +208,14 @@ class OriginsForm(Form):
     origins = TextAreaField("Sites that may embed it, one on a line")
 
 
-def exact_text(text: str) -> bytes:
-    """Return the bytes of pasted text with its line ends as they were typed."""
+def exact_text(text: str, line_ends: str = "") -> bytes:
+    """Return the bytes of pasted text with its line ends as they were typed, or, for CRLF, as the file's were."""
     # Browsers send every line end of a text area as CRLF, whatever was pasted.
-    return text.replace("\r\n", "\n").encode()
+    return text.encode() if line_ends == CRLF else text.replace("\r\n", "\n").encode()
+
+
+def line_ends_of(source: bytes) -> str:
+    """Return what an editor keeps of a source beside its text: CRLF where most of its lines end so, else nothing."""
+    crlf = source.count(b"\r\n")
+    others = source.count(b"\n") + source.count(b"\r") - 2 * crlf
+    return CRLF if crlf > others else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import request
 from flask_wtf.file import FileField
-from wtforms import HiddenField, StringField
+from wtforms import Field, HiddenField, StringField
 
 from app.campaigns import Edit, make_marker
 from app.errors import InvalidInput
@@ -47,6 +47,10 @@ class EditForm(CampaignForm):
         return form
 
     campaign: Campaign
+
+    def wrong_fields(self) -> list[Field]:
+        """Return the fields with errors, in the order of the page: it begins with the name."""
+        return Form.wrong_fields(self)
 
     def chosen_files(self) -> list[str]:
         """Return the labels of the files that came along; browsers do not keep them when the page comes back."""

@@ -20,6 +20,7 @@ from app.campaigns import Upload
 from app.errors import InvalidInput
 
 SOURCES = ("kernel", "static_dataset", "dataset_gen")
+ON_THE_PAGE = ("kernel", "dataset_gen", "static_dataset")  # and then the other fields
 CRLF = "crlf"
 SECONDS = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,9})?")
 
@@ -152,6 +153,10 @@ class CampaignForm(Form):
     sloppy = Tick("Run the kernel in sloppy mode", default=False)
     deadline_s = StringField("Time limit for one dataset, in seconds")
 
+    def wrong_fields(self) -> list[Field]:
+        """Return the fields with errors, in the order of the page: its sources come first."""
+        return sorted(super().wrong_fields(), key=lambda field: _find_place(field.name))
+
     def anchor(self, field: Field) -> str:
         """Return the id of the text area for a source, whose file control cannot be filled in by us."""
         return f"{field.id}_text" if field.name in SOURCES else str(field.id)
@@ -206,6 +211,10 @@ class OriginsForm(Form):
     """The sites that may embed a campaign."""
 
     origins = TextAreaField("Sites that may embed it, one on a line")
+
+
+def _find_place(name: str) -> int:
+    return ON_THE_PAGE.index(name) if name in ON_THE_PAGE else len(ON_THE_PAGE)
 
 
 def exact_text(text: str, line_ends: str = "") -> bytes:

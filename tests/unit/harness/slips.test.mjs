@@ -52,6 +52,10 @@ const SLIPS = {
   'await in an expression': ["await fetch('x')", 1, 1, /^“await” needs a function that is “async”\. Unexpected identifier 'fetch'$/],
   'import': ["import x from './x.js';\n({ main: () => x });", 1, 1, /^A source is no module: there is nothing to import/],
   'export': ['export default {\n  main(d) { return d; },\n};', 1, 1, /its last value counts, without “export”\. Unexpected token 'export'$/],
+  'await of nothing': ['({\n  async main(d) {\n    return [await ];\n  },\n})', 3, 19, /^Unexpected token '\]'$/],
+  'a colon behind a count': [inMain('return d.n++ : 2;'), 3, 18, /^Unexpected token ':'$/],
+  'a slip before brackets that are not closed yet': ['({\n  main(d) {\n    let x y;\n', 3, 11, /^Unexpected identifier 'y'$/],
+  'the first of two slips': ['({\n  main(d) {\n    return d.n *;\n  },\n  other() {\n    if (d) {\n  },\n})', 3, 16, /^Something is missing after “\*”/],
   'a slip behind a line that could be an expression': ['({});\nconst a = ;\n({ main: () => a });', 2, 9, /^Something is missing after “=”\./],
 };
 
@@ -78,10 +82,10 @@ test('lines are counted as editors do, whatever ends them', () => {
 });
 
 test('what a kernel throws while it loads is not explained as a slip', () => {
-  const source = "const told = JSON.parse('{');\n({ main: () => told });";
-  const error = { name: 'SyntaxError', message: 'Expected property name', stack: 'SyntaxError: m\n    at JSON.parse (<anonymous>)\n    at kernel.js:1:19' };
+  const source = "const told =\n  JSON.parse('{');\n({ main: () => told });";
+  const error = { name: 'SyntaxError', message: 'Expected property name', stack: 'SyntaxError: m\n    at JSON.parse (<anonymous>)\n    at kernel.js:2:3' };
   const { message, place } = explainFailure(error, source, 0);
-  assert.deepEqual([message, place.line, place.column], ['Expected property name', 1, 19]);
+  assert.deepEqual([message, place.line, place.column], ['Expected property name', 2, 3]);
   assert.equal(explainFailure({ ...error, name: 'TypeError' }, source, 0).place, undefined);
 });
 

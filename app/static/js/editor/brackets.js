@@ -28,19 +28,14 @@ export function findBracketFault(tokens, source) {
   let doubt;
   for (const [place, token] of tokens.entries()) {
     const top = stack.at(-1);
-    if (CLOSERS.has(token.text)) stack.push({ ...token, isLoop: isLoop(tokens[place - 1]) });
+    if (CLOSERS.has(token.text)) stack.push(token);
     else if (isCloser(token.text) && top !== undefined && CLOSERS.get(top.text) === token.text) {
       stack.pop();
       doubt ??= doubtPair(top, token, source);
-    } else if (isMisplaced(token, top)) return doubt ?? judge(tokens, place, stack);
+    } else if (isCloser(token.text)) return doubt ?? judge(tokens, place, stack);
   }
   return stack.length === 0 ? undefined : doubt ?? { kind: 'open', token: stack.at(-1) };
 }
-
-const isLoop = (before) => before?.text === 'for' || before?.text === 'await';
-// A statement does not end within parentheses, but for the head of a loop.
-const isMisplaced = ({ text }, top) => isCloser(text) ||
-  (text === ';' && top !== undefined && (top.text === '[' || (top.text === '(' && !top.isLoop)));
 
 // People align the bracket that closes a block with the line that opens it. A pair that does not stand so belongs, as a
 // rule, to two blocks, one of which lacks its counterpart.
@@ -59,7 +54,6 @@ function indentOf(source, at) {
 // Either this bracket is one too many, or one before it lacks its own: whichever leaves fewer faults in what follows.
 function judge(tokens, place, stack) {
   const { [place]: token } = tokens;
-  if (token.text === ';') return { kind: 'open', token: stack.at(-1) };
   const depth = stack.findLastIndex(({ text }) => CLOSERS.get(text) === token.text);
   const rest = tokens.slice(place + 1);
   const isExtra = depth < 0 || 1 + countFaults(rest, stack) < stack.length - 1 - depth + countFaults(rest, stack.slice(0, depth));

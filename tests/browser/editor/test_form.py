@@ -6,27 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from playwright.sync_api import Browser, Page, expect
 
-from app.database import Database
-from app.models import Campaign
-from tests.browser.editor.desk import NUMBERS, SOON_MS, SQUARES, Desk, write_files
+from tests.browser.editor.desk import NUMBERS, SOON_MS, SQUARES, Desk, read_newest, write_files
 from tests.browser.sites import sign_up
 from tests.processes import Site
 
 pytestmark = pytest.mark.browser
 WELCOME = [True, True, True, True, False]
-
-
-def read_newest(site: Site) -> sa.Row:
-    """Return what is stored of the newest campaign."""
-    database = Database(site.environ["DATABASE_URL"])
-    columns = (Campaign.name, Campaign.kernel, Campaign.static_dataset, Campaign.dataset_gen)
-    query = sa.select(*columns).order_by(Campaign.id.desc()).limit(1)
-    row = database.read(lambda connection: connection.execute(query).one())
-    database.dispose()
-    return row
 
 
 def send(page: Page, name: str) -> None:
@@ -282,18 +269,3 @@ class TestKeyboard:
             keyboard.press("Enter")
             expect(page.locator(f"#{heading}-heading")).to_be_focused()
             expect(page.locator(f"#{heading}-heading")).to_be_in_viewport()
-
-
-class TestAsking:
-    def test_a_kernel_that_does_not_parse_is_made_only_when_somebody_means_it(self, desk: Desk) -> None:
-        desk.open()
-        desk.write("dataset_gen", NUMBERS)
-        desk.write("kernel", "({ main(dataset) { return dataset.x *; } })\n")
-        expect(desk.source("kernel").locator(".cm-lint-marker")).to_be_visible(timeout=SOON_MS)
-        desk.page.locator("#name").fill("A slip")
-        desk.press("Make the campaign")
-        expect(desk.source("kernel").locator(".field-error")).to_contain_text("This does not parse")
-        expect(desk.editor("kernel")).to_be_focused()
-        desk.press("Make the campaign")
-        desk.page.wait_for_url(re.compile(r"/campaign/\d+$"))
-        assert read_newest(desk.site).name == "A slip"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.editor.desk import NUMBERS, SOON_MS, SQUARES, Desk
+from tests.browser.editor.desk import NUMBERS, SOON_MS, SQUARES, Desk, read_newest
 
 pytestmark = pytest.mark.browser
 
@@ -47,23 +49,25 @@ def test_chromium_stops_where_node_does(desk: Desk) -> None:
     assert desk.page.evaluate(PARSE, list(MISTAKES)) == list(MISTAKES.values())
 
 
-def test_a_missing_bracket_is_marked_where_it_was_opened_and_its_words_are_said_before_anything_is_sent(
-    desk: Desk,
-) -> None:
+def test_a_missing_bracket_is_marked_where_it_was_opened_and_sent_only_when_somebody_means_it(desk: Desk) -> None:
     desk.open()
     desk.write("dataset_gen", NUMBERS)
     desk.write("kernel", "({\n  main(d) {\n    if (d.n) {\n      return 1;\n  },\n})")
     expect(desk.source("kernel").locator(".cm-lintRange-error")).to_have_text("{", timeout=SOON_MS)
-    desk.page.locator("#name").fill("A slip")
-    desk.press("Make the campaign")
-    said = "Line 3: This “{” is never closed. Noticed in line 5: Unexpected token ','."
-    expect(desk.source("kernel").locator(".field-error")).to_contain_text(said)
-    desk.page.keyboard.press("Shift+End")
-    assert desk.page.evaluate("getSelection().toString()") == "{"
     desk.press("Run on one")
     expect(desk.part("message")).to_have_text("This “{” is never closed. Noticed in line 5: Unexpected token ','")
     expect(desk.part("placeLink")).to_have_text("Line 3, column 14")
     desk.expect_mark("kernel", "    if (d.n) {", "{")
+    desk.page.locator("#name").fill("A slip")
+    desk.press("Make the campaign")
+    said = "Line 3: This “{” is never closed. Noticed in line 5: Unexpected token ','. Mend it, or press"
+    expect(desk.source("kernel").locator(".field-error")).to_contain_text(said)
+    expect(desk.editor("kernel")).to_be_focused()
+    desk.page.keyboard.press("Shift+End")
+    assert desk.page.evaluate("getSelection().toString()") == "{"
+    desk.press("Make the campaign")
+    desk.page.wait_for_url(re.compile(r"/campaign/\d+$"))
+    assert read_newest(desk.site).name == "A slip"
 
 
 def test_the_generators_own_engine_is_understood_as_well(desk: Desk) -> None:

@@ -55,7 +55,6 @@ LOOKS = [
     Look("confirm", "/confirm/github", OWNER, "main button"),
     Look("change-email", "/change_email", OWNER, "main button.primary"),
     Look("change-password", "/change_password", OWNER, "main button.primary"),
-    Look("change-email", "/change_email", OWNER, "main button.primary"),
     Look("delete-account", "/delete_account", OWNER, "main button"),
     Look("sign-in-wrong", "/signin", VISITOR, "main button.primary", 422, "form[action='/signin']",
          (("email", "olive@example.org"), ("password", "not hers"))),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import request
 from flask_wtf.file import FileField
-from wtforms import HiddenField, StringField
+from wtforms import Field, HiddenField, StringField
 
 from app.campaigns import Edit, make_marker
 from app.errors import InvalidInput
-from app.forms import CampaignForm, Form, Tick, exact_text
+from app.forms import CampaignForm, Form, Tick, exact_text, line_ends_of
 from app.models import Campaign
 
 SOURCES = ("kernel", "static_dataset")
@@ -30,6 +30,7 @@ class EditForm(CampaignForm):
 
     dataset_gen = None
     dataset_gen_text = None
+    dataset_gen_line_ends = None
     listed = KeptTick("List it for volunteers who help anybody")
     results_public = KeptTick("Let everyone read its results")
     autostart = KeptTick("Let pages that embed it start without a click")
@@ -46,6 +47,10 @@ class EditForm(CampaignForm):
         return form
 
     campaign: Campaign
+
+    def wrong_fields(self) -> list[Field]:
+        """Return the fields with errors, in the order of the page: it begins with the name."""
+        return Form.wrong_fields(self)
 
     def chosen_files(self) -> list[str]:
         """Return the labels of the files that came along; browsers do not keep them when the page comes back."""
@@ -80,7 +85,7 @@ class EditForm(CampaignForm):
             return self._read_source(name)
         if name in request.form:
             return self._read_source(name)  # refuses it
-        return None if is_as_given else exact_text(text or "")
+        return None if is_as_given else exact_text(text or "", self[f"{name}_line_ends"].data or "")
 
 
 def fits_text_area(source: bytes) -> bool:
@@ -105,6 +110,7 @@ def _describe(campaign: Campaign) -> dict[str, object]:
         "deadline_s": "" if campaign.deadline_ms is None else f"{campaign.deadline_ms / 1000:.15g}",
         "marker": make_marker(campaign),
         **{f"{name}_text": text.decode() for name, text in texts.items() if fits_text_area(text)},
+        **{f"{name}_line_ends": line_ends_of(text) for name, text in texts.items()},
     }
 
 

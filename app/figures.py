@@ -53,7 +53,7 @@ KINDS = {
     "batched": (
         "Many datasets at a time",
         "Volunteers that hold several datasets and answer them together, as the harness in the browser does with quick "
-        "ones. “× classic” compares with one dataset at a time, on the same server just before.",
+        "ones, compared with one dataset at a time on the same server just before.",
     ),
     "active": (
         "A crowd at work",
@@ -79,6 +79,8 @@ KINDS = {
     ),
     "page": ("Pages of large campaigns", "The server’s time for a page of a campaign with a million results."),
 }
+# What the numbers count that ratios are to, by the same names.
+COUNTED = {"active": "connections", "pick": "datasets", "page": "results"}
 
 
 def read_report(path: Path = RESULTS) -> Report | None:
@@ -107,8 +109,18 @@ def _make_table(kind: str, figures: list[dict[str, Any]]) -> Table:
 
 
 def _make_figure(figure: dict[str, Any]) -> Figure:
-    ratio = "" if figure["ratio"] is None else f"{say_number(figure['ratio'])} {figure['ratio_of']}"
+    ratio = "" if figure["ratio"] is None else say_ratio(_kind_of(figure["row"]), figure["ratio"], figure["ratio_of"])
     return Figure(figure["name"], f"{say_number(figure['measured'])} {figure['unit']}", ratio, bool(figure["of"]))
+
+
+def say_ratio(kind: str, ratio: float, ratio_of: str) -> str:
+    """Return a ratio in words; `ratio_of` is what the benchmark's own table says, such as "× at 100"."""
+    times, compared = f"{say_number(ratio)} times", ratio_of.removeprefix("× ")
+    if compared in ("theirs", "it"):  # the row is another server's
+        return f"Manyhands does {times} as many"
+    if compared == "classic":
+        return f"{times} one at a time"
+    return f"{times} that {compared} {COUNTED.get(kind, '')}".rstrip()
 
 
 def _say_memory(text: str) -> str:

@@ -20,6 +20,8 @@ from app.campaigns import Upload
 from app.errors import InvalidInput
 
 SOURCES = ("kernel", "static_dataset", "dataset_gen")
+ON_THE_PAGE = ("kernel", "dataset_gen", "static_dataset")  # and then the other fields
+CRLF = "crlf"
 SECONDS = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
@@ -143,10 +145,17 @@ class CampaignForm(Form):
     static_dataset_text = TextAreaField("Static dataset as text")
     dataset_gen = FileField("Dataset generator")
     dataset_gen_text = TextAreaField("Dataset generator as text")
+    kernel_line_ends = HiddenField()
+    static_dataset_line_ends = HiddenField()
+    dataset_gen_line_ends = HiddenField()
     listed = Tick("List it for volunteers who help anybody", default=False)
     autostart = Tick("Let pages that embed it start without a click", default=False)
     sloppy = Tick("Run the kernel in sloppy mode", default=False)
     deadline_s = StringField("Time limit for one dataset, in seconds")
+
+    def wrong_fields(self) -> list[Field]:
+        """Return the fields with errors, in the order of the page: its sources come first."""
+        return sorted(super().wrong_fields(), key=lambda field: _find_place(field.name))
 
     def anchor(self, field: Field) -> str:
         """Return the id of the text area for a source, whose file control cannot be filled in by us."""
@@ -192,7 +201,7 @@ class CampaignForm(Form):
             )
         elif file:
             return bytes(file.read())
-        return exact_text(text)
+        return exact_text(text, self[f"{name}_line_ends"].data or "")
 
     def _refuse(self, name: str, message: str) -> None:
         self.add_problem(InvalidInput(message, name))
@@ -204,7 +213,18 @@ class OriginsForm(Form):
     origins = TextAreaField("Sites that may embed it, one on a line")
 
 
-def exact_text(text: str) -> bytes:
-    """Return the bytes of pasted text with its line ends as they were typed."""
+def _find_place(name: str) -> int:
+    return ON_THE_PAGE.index(name) if name in ON_THE_PAGE else len(ON_THE_PAGE)
+
+
+def exact_text(text: str, line_ends: str = "") -> bytes:
+    """Return the bytes of pasted text with its line ends as they were typed, or, for CRLF, as the file's were."""
     # Browsers send every line end of a text area as CRLF, whatever was pasted.
-    return text.replace("\r\n", "\n").encode()
+    return text.encode() if line_ends == CRLF else text.replace("\r\n", "\n").encode()
+
+
+def line_ends_of(source: bytes) -> str:
+    """Return what an editor keeps of a source beside its text: CRLF where most of its lines end so, else nothing."""
+    crlf = source.count(b"\r\n")
+    others = source.count(b"\n") + source.count(b"\r") - 2 * crlf
+    return CRLF if crlf > others else ""

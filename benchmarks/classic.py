@@ -58,7 +58,7 @@ class ClassicRow:
                 theirs.rate,
                 "tasks/s",
                 ratio=ours.measured / max(1.0, theirs.rate),
-                ratio_of="× it",
+                ratio_of="× theirs",
                 target_ratio=times,
                 client_cpu_percent=theirs.client_cpu_percent,
                 details=theirs.as_json(),

@@ -113,6 +113,7 @@ def _copy_of(campaign: Campaign) -> dict[str, object]:
         "kernel_text": campaign.kernel.decode(),
         "static_dataset_text": campaign.static_dataset.decode(),
         "dataset_gen_text": campaign.dataset_gen.decode(),
+        **{f"{name}_line_ends": forms.line_ends_of(getattr(campaign, name)) for name in forms.SOURCES},
         "listed": campaign.listed,
         "autostart": campaign.autostart,
         "sloppy": campaign.sloppy,

@@ -183,6 +183,7 @@ def test_a_mistake_in_a_kernel_is_found_and_mended_while_volunteers_wait(
         expect(page.get_by_role("link", name=re.compile("[Ll]ine 4"))).to_be_visible(timeout=20_000)
         follow(page, "Edit")
         press(page, "Pause, and come back here")
+        expect(page.get_by_text("Once you type in the editor, Tab indents; Esc, then Tab leaves it.")).to_be_visible()
         page.locator(".cm-content").click()
         page.keyboard.press("ControlOrMeta+A")
         page.keyboard.insert_text(WRONG_KERNEL.replace("halve", "(dataset) => half(dataset.n)"))

@@ -90,6 +90,26 @@ class TestWhatMayChange:
         assert read(database, campaign_id, Campaign.kernel, Campaign.static_dataset) == (kernel, b"a\r\nb\rc")
         assert read(database, campaign_id, Schedule.kernel_version, Schedule.intent) == (1, Intent.PAUSED)
 
+    @pytest.mark.parametrize(
+        ("stored", "sent", "kept"),
+        [
+            (b"a\r\nb\r\n", "a\r\nc\r\n", b"a\r\nc\r\n"),
+            (b"a\nb\n", "a\r\nc\r\n", b"a\nc\n"),
+            (b"a\r\nb\r\nc\n", "a\r\nc\r\n", b"a\r\nc\r\n"),  # what most lines have
+            (b"a\rb\n", "a\r\nc", b"a\nc"),
+            (b"a\r\nb\r\n", "a\nc\n", b"a\nc\n"),  # a program's own are never changed
+        ],
+    )
+    def test_what_is_changed_keeps_the_line_ends_that_most_of_its_lines_have(
+        self, alice: cast.Person, database: Database, stored: bytes, sent: str, kept: bytes
+    ) -> None:
+        campaign_id = make(alice, kernel_text="", kernel=file(stored), static_dataset=file(stored, "s.txt"))
+        update_schedule(database, campaign_id, intent=Intent.PAUSED)
+        assert edit(alice, campaign_id, kernel_text=sent, static_dataset_text=sent).status_code == 303
+        assert read(database, campaign_id, Campaign.kernel, Campaign.static_dataset) == (kept, kept)
+        copied = form_of(alice.get(f"/campaign/new?from={campaign_id}"))
+        assert copied["kernel_line_ends"] == copied["static_dataset_line_ends"] == ("crlf" if b"\r" in kept else "")
+
     def test_a_kernel_and_a_static_dataset_stay_while_volunteers_compute_with_them(
         self, alice: cast.Person, database: Database
     ) -> None:

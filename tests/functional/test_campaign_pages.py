@@ -107,10 +107,13 @@ class TestUpload:
         assert database.read(lambda c: c.scalar(sa.select(sa.func.count()).select_from(Campaign))) == 0
         assert alice.post("/campaign/new", {**wanted, "listed": "off"}).status_code == 303
 
-    def test_all_errors_are_shown_at_once(self, alice: cast.Person) -> None:
+    def test_all_errors_are_shown_at_once_in_the_order_of_the_page(self, alice: cast.Person) -> None:
         response = alice.post("/campaign/new", {"static_dataset": file(b"\xff", "data.txt")})
         assert all(error_of(response, field) for field in ("name", "kernel", "dataset_gen", "static_dataset"))
-        assert "4 things need a change" in text(response)
+        assert "4 things need a change: Kernel Dataset generator Static dataset Name" in " ".join(
+            re.sub("<[^>]*>", " ", text(response)).split()
+        )
+        assert "autofocus" in re.findall(r"<textarea[^>]*>", text(response))[0]
 
     def test_a_file_that_has_to_be_chosen_again_is_named(self, alice: cast.Person) -> None:
         response = alice.post("/campaign/new", {**FORM, "name": "", "static_dataset": file(b"ok", "data.txt")})

@@ -216,6 +216,12 @@ class TestTheList:
             assert words in html
         assert "Counts &lt;moths&gt;" in client.get("/contribute").get_data(as_text=True)
 
+    def test_nothing_is_said_of_volunteers_where_there_are_none(self, client: FlaskClient, database: Database) -> None:
+        make_campaign(database, [1], name="Nobody yet")
+        html = say(client, "/contribute")
+        assert "Nobody yet" in html
+        assert "volunteer" not in html.split("Nobody yet")[1].split("</li>")[0]
+
     def test_unlisted_ones_are_not_on_it(self, client: FlaskClient, database: Database) -> None:
         make_campaign(database, [1], listed=False, name="Private matters")
         html = say(client, "/contribute")

@@ -44,13 +44,13 @@ def test_a_figure_that_misses_says_by_which_share_of_its_target_from_either_side
 
 def test_the_table_has_a_line_for_each_figure_and_its_columns_stand_under_their_headings() -> None:
     lines = figures.format_table(
-        [RATE, RATE.part("p99", 8.5, "ms", at_most(15), ratio=0.5, ratio_of="× it")]
+        [RATE, RATE.part("p99", 8.5, "ms", at_most(15), ratio=0.5, ratio_of="× theirs")]
     ).splitlines()
     assert len(lines) == 4
     starts = [match.start() for match in re.finditer("─+", lines[1])]
     assert all(line[start - 2 : start].strip() == "" for line in lines for start in starts if len(line) > start)
     assert re.split(r"\s{2,}", lines[2]) == ["tasks", "20,000 tasks/s", "≥ 22,000 tasks/s", "8 %", "missed by 9.1%"]
-    assert re.split(r"\s{2,}", lines[3].strip()) == ["p99", "8.50 ms", "≤ 15.0 ms", "0.50 × it", "met"]
+    assert re.split(r"\s{2,}", lines[3].strip()) == ["p99", "8.50 ms", "≤ 15.0 ms", "0.50 × theirs", "met"]
 
 
 def test_a_figure_in_json_keeps_its_targets_its_verdict_and_what_it_belongs_to() -> None:

@@ -12,6 +12,7 @@ const nothing = () => {};
 const check = (source) =>
   findSlip((kernel) => loadKernel(openSandbox, kernel, sloppy.checked), source).catch(nothing);
 
+document.getElementById('keys').hidden = false;
 for (const area of document.querySelectorAll('[data-editor]')) {
   const code = new Code(area, { nonce, check, onRun: nothing, onChange: nothing });
   sloppy.addEventListener('change', () => code.checkAgain());

@@ -42,7 +42,17 @@ trying = new Trying(parts.trying, {
 const sources = { kernel_text: kernel, dataset_gen_text: generator };
 const keeping = new Keeping(
   new Draft(() => localStorage, facts.userId),
-  { read: () => readFields(form), write: (fields) => writeFields(form, fields, sources, staticDataset) },
+  {
+    read: () => ({ ...readFields(form), ...staticDataset.readFile() }),
+    write: (fields) => {
+      writeFields(form, fields, sources, staticDataset);
+      return staticDataset.restoreFile(fields);
+    },
+    writeFile: (fields) => {
+      staticDataset.restoreFile(fields);
+      return staticDataset.hasFile;
+    },
+  },
   parts,
   {
     newestId: Number(facts.newestId), hasErrors: 'wrong' in facts, isChosen: 'chosen' in facts, start: location.search,
@@ -52,6 +62,8 @@ const keeping = new Keeping(
 
 keeping.begin();
 parts.keys.hidden = false;
+parts.tryingStep.hidden = false;
+if (/^Mac|^iP/.test(navigator.platform)) parts.mod.textContent = '⌘';
 refuseOtherDrops();
 form.addEventListener('input', () => keeping.note());
 form.addEventListener('change', ({ target }) => {
@@ -111,10 +123,9 @@ function send(event) {
 function asksFirst() {
   const asks = kernel.code.hasSlip && askedAbout !== kernel.text;
   askedAbout = kernel.text;
+  const slip = asks ? kernel.code.focusSlip() : '';
   kernel.refuse(asks
-    ? 'This does not parse, so that no volunteer could run it. Mend the marked line, or press “Make the campaign” once more.'
-    : '');
-  if (asks) kernel.code.focus();
+    ? `This does not parse, so that no volunteer could run it. ${slip} Mend it, or press “Make the campaign” once more.` : '');
   return asks;
 }
 

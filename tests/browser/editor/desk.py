@@ -5,8 +5,11 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import sqlalchemy as sa
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+from app.database import Database
+from app.models import Campaign
 from tests.processes import Site
 
 SOON_MS = 20_000
@@ -99,3 +102,13 @@ def write_files(folder: Path) -> dict[str, Path]:
     for name, path in paths.items():
         path.write_bytes(contents[name].encode())
     return paths
+
+
+def read_newest(site: Site) -> sa.Row:
+    """Return what is stored of the newest campaign."""
+    database = Database(site.environ["DATABASE_URL"])
+    columns = (Campaign.name, Campaign.kernel, Campaign.static_dataset, Campaign.dataset_gen)
+    query = sa.select(*columns).order_by(Campaign.id.desc()).limit(1)
+    row = database.read(lambda connection: connection.execute(query).one())
+    database.dispose()
+    return row

@@ -6,27 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from playwright.sync_api import Browser, Page, expect
 
-from app.database import Database
-from app.models import Campaign
-from tests.browser.editor.desk import NUMBERS, SOON_MS, SQUARES, Desk, write_files
+from tests.browser.editor.desk import NUMBERS, SOON_MS, SQUARES, Desk, read_newest, write_files
 from tests.browser.sites import sign_up
 from tests.processes import Site
 
 pytestmark = pytest.mark.browser
 WELCOME = [True, True, True, True, False]
-
-
-def read_newest(site: Site) -> sa.Row:
-    """Return what is stored of the newest campaign."""
-    database = Database(site.environ["DATABASE_URL"])
-    columns = (Campaign.name, Campaign.kernel, Campaign.static_dataset, Campaign.dataset_gen)
-    query = sa.select(*columns).order_by(Campaign.id.desc()).limit(1)
-    row = database.read(lambda connection: connection.execute(query).one())
-    database.dispose()
-    return row
 
 
 def send(page: Page, name: str) -> None:
@@ -89,8 +76,61 @@ class TestFiles:
         assert desk.read(name) == before
         assert desk.page.locator(f"input[type=file][name={name}]").evaluate("(input) => input.files.length") == 0
 
+    def test_a_program_keeps_the_line_ends_of_its_file_through_changes_previews_and_a_reload(self, desk: Desk) -> None:
+        desk.open()
+        kernel = "({\r\n  main(d) {\r\n    return d.n;\r\n  },\r\n})\r\n"
+        desk.drop("[data-source=kernel] .cm-content", "kernel.js", kernel.encode())
+        expect(desk.source("kernel").locator(".told")).to_contain_text("its line ends stay CRLF")
+        desk.drop("[data-source=dataset_gen] .cm-content", "generator.js", NUMBERS.encode())
+        desk.editor("kernel").focus()
+        desk.page.keyboard.press("ControlOrMeta+End")
+        desk.page.keyboard.insert_text("// one\n// more")
+        desk.press("Run on one")
+        desk.expect_verdict("A result of 1 byte, in ")
+        desk.page.reload()
+        expect(desk.part("draftText")).to_contain_text("Draft restored")
+        send(desk.page, "From Windows")
+        stored = read_newest(desk.site)
+        assert stored.kernel.decode() == kernel + "// one\r\n// more"
+        assert stored.dataset_gen.decode() == NUMBERS
+
 
 class TestDrafts:
+    def test_a_small_file_is_part_of_the_draft_and_is_sent_to_the_byte(self, desk: Desk) -> None:
+        desk.open()
+        content = b"\xef\xbb\xbfa\r\nb\n"
+        desk.write("kernel", "({ main: (d) => d.n, loadStaticDataset() {} })")
+        desk.write("dataset_gen", NUMBERS)
+        desk.drop("[data-source=static_dataset] textarea", "data.csv", content)
+        expect(desk.source("static_dataset").locator(".told")).to_contain_text("data.csv")
+        desk.page.reload()
+        expect(desk.part("draftText")).to_have_text("Draft restored, from just now.")
+        expect(desk.source("static_dataset").locator(".told")).to_contain_text("data.csv, 8 bytes.")
+        desk.page.locator("#name").fill(" ")
+        desk.press("Make the campaign")  # is refused, and comes back without the file; the draft has it
+        expect(desk.page.locator("#name-error")).to_be_visible()
+        expect(desk.source("static_dataset").locator(".told")).to_contain_text("data.csv, 8 bytes.")
+        expect(desk.part("chooseAgain")).to_be_hidden()
+        send(desk.page, "With a file")
+        assert read_newest(desk.site).static_dataset == content
+
+    def test_a_draft_names_the_file_that_was_too_large_for_it_until_there_is_another(self, desk: Desk) -> None:
+        desk.open()
+        desk.drop("[data-source=static_dataset] textarea", "small.csv", b"x")
+        file = {"name": "big.csv", "mimeType": "text/csv", "buffer": b"x" * ((1 << 20) + 1)}
+        desk.page.locator("input[name=static_dataset]").set_input_files([file])  # type: ignore[list-item]
+        expect(desk.part("unkept")).to_be_visible()
+        for _ in range(2):  # it is not forgotten by the next reload
+            desk.page.reload()
+            said = "big.csv was too large to be kept: choose it again, as the static dataset."
+            expect(desk.part("draftText")).to_contain_text(said)
+            expect(desk.source("static_dataset").locator(".field-error")).to_contain_text("big.csv was too large")
+            desk.page.locator("#name").press("a")
+        desk.drop("[data-source=static_dataset] textarea", "small.csv", b"x")
+        expect(desk.source("static_dataset").locator(".field-error")).to_be_hidden()
+        desk.page.reload()
+        expect(desk.part("draftText")).to_have_text("Draft restored, from just now.")
+
     def test_a_draft_survives_a_reload_and_is_over_when_the_campaign_is_made(self, desk: Desk) -> None:
         desk.open("?template=map")
         desk.write("kernel", SQUARES)
@@ -177,6 +217,9 @@ class TestKeyboard:
     def test_editors_are_left_trying_is_reached_and_nothing_needs_a_mouse(self, desk: Desk) -> None:
         desk.open("?template=map")
         keyboard, page = desk.page.keyboard, desk.page
+        expect(desk.part("keys")).to_contain_text("Ctrl Enter runs the kernel, and in the generator previews")
+        expect(desk.part("keys")).to_be_in_viewport()
+        expect(desk.editor("kernel")).to_have_accessible_description(re.compile("Esc, then Tab leaves it"))
         desk.editor("kernel").focus()
         for stop in ("#kernel", "[data-source=dataset_gen] .cm-content"):
             keyboard.press("Tab")  # Who only passes by is not held.
@@ -201,17 +244,28 @@ class TestKeyboard:
         desk.expect_verdict("A result of ")
         expect(desk.part("rows").locator("[data-number='1'] .came")).to_contain_text("[8, 8, 4", timeout=SOON_MS)
 
+    def test_from_a_chosen_template_to_the_button_that_runs_it_are_two_stops(self, desk: Desk) -> None:
+        desk.open("")
+        keyboard, page = desk.page.keyboard, desk.page
+        page.get_by_role("link", name="Map over a range").focus()
+        keyboard.press("Enter")
+        expect(page.locator("#edit-heading")).to_be_focused()
+        expect(page.locator(".cm-content")).to_have_count(2)
+        keyboard.press("Tab")
+        keyboard.press("Enter")
+        expect(page.locator("#trying-heading")).to_be_focused()
+        keyboard.press("Tab")
+        expect(desk.part("run")).to_be_focused()
+        keyboard.press("Enter")
+        desk.expect_verdict("A result of ")
 
-class TestAsking:
-    def test_a_kernel_that_does_not_parse_is_made_only_when_somebody_means_it(self, desk: Desk) -> None:
-        desk.open()
-        desk.write("dataset_gen", NUMBERS)
-        desk.write("kernel", "({ main(dataset) { return dataset.x *; } })\n")
-        expect(desk.source("kernel").locator(".cm-lint-marker")).to_be_visible(timeout=SOON_MS)
-        desk.page.locator("#name").fill("A slip")
-        desk.press("Make the campaign")
-        expect(desk.source("kernel").locator(".field-error")).to_contain_text("This does not parse")
-        expect(desk.editor("kernel")).to_be_focused()
-        desk.press("Make the campaign")
-        desk.page.wait_for_url(re.compile(r"/campaign/\d+$"))
-        assert read_newest(desk.site).name == "A slip"
+    def test_the_steps_are_the_first_stops_of_the_page_and_lead_to_each(self, desk: Desk) -> None:
+        desk.open("?template=map")
+        keyboard, page = desk.page.keyboard, desk.page
+        for number, heading in enumerate(("start", "edit", "trying", "about"), 1):
+            page.locator("main").evaluate("(main) => { main.tabIndex = -1; main.focus(); }")
+            for _ in range(number):
+                keyboard.press("Tab")
+            keyboard.press("Enter")
+            expect(page.locator(f"#{heading}-heading")).to_be_focused()
+            expect(page.locator(f"#{heading}-heading")).to_be_in_viewport()

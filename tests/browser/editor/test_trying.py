@@ -91,9 +91,10 @@ class TestMistakes:
         desk.open()
         desk.write("kernel", "({\n  main(d) {\n    retrun d;\n  },\n  ran: console.log('ran'),\n})")
         mark = desk.source("kernel").locator(".cm-lintRange-error")
-        expect(mark).to_have_text("d", timeout=SOON_MS)
+        expect(mark).to_have_text("r", timeout=SOON_MS)
         mark.hover()
-        expect(desk.page.locator(".cm-tooltip")).to_contain_text("Unexpected identifier 'd'")
+        said = "Is “retrun” meant to be “return”? Unexpected identifier 'd'"
+        expect(desk.page.locator(".cm-tooltip")).to_contain_text(said)
         desk.write("kernel", "const four = 4;\n({ main: () => four });")
         expect(mark).to_have_count(0, timeout=SOON_MS)
         expect(desk.part("lines").locator("li")).to_have_count(0)

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.browser.harness.bench import chromium_args
 from tests.browser.pages.table import LOOKS, Look
 from tests.browser.pages.town import NEWCOMER, OWNER, VISITOR, Town, run_town
-from tests.browser.pages.walk import SMALL, WIDE
+from tests.browser.pages.walk import SMALL, WIDE, send_form, type_kernel
 from tests.processes import ROOT
 
 THEMES = ("light", "dark")
@@ -70,6 +70,10 @@ def take(browser: Browser, town: Town, who: str, looks: list[Look], way: str, **
     page = context.new_page()
     for look in looks:
         page.goto(town.url(look.path))
+        if look.sends:
+            send_form(page, look)
+        if look.kernel:
+            type_kernel(page, look)
         page.wait_for_timeout(SETTLE_MS)
         page.screenshot(path=FOLDER / f"{look.name}-{way}.png", full_page=True)
     context.close()

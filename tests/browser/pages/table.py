@@ -15,7 +15,9 @@ class Look:
 
     path: with the town's places filled in; "embed:" begins one at the compute origin.
     action: a CSS selector of what the page is for; the keyboard must reach it. "": there is nothing to do on it.
-    sends: a form that is sent as it is, against its own advice: the page is what comes back.
+    sends: a form that is sent against its own advice: the page is what comes back.
+    fields: what is written into that form before.
+    kernel: what is typed into the code editor, and marked there before anybody looks.
     budget_bytes: all that the page loads, gzipped.
     """
 
@@ -25,10 +27,13 @@ class Look:
     action: str = ""
     status: int = 200
     sends: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
+    kernel: str = ""
     budget_bytes: int = 100 * KILOBYTE
 
 
 EDITOR_BYTES = 250 * KILOBYTE
+SLIP = "({\n  main(dataset) {\n    if (dataset.from > 0) {\n      return dataset.from;\n  },\n})\n"
 LOOKS = [
     Look("home", "/", action="main a.button.primary"),
     Look("home-signed-in", "/", OWNER, "main a.button.primary"),
@@ -50,13 +55,18 @@ LOOKS = [
     Look("confirm", "/confirm/github", OWNER, "main button"),
     Look("change-email", "/change_email", OWNER, "main button.primary"),
     Look("change-password", "/change_password", OWNER, "main button.primary"),
-    Look("change-email", "/change_email", OWNER, "main button.primary"),
     Look("delete-account", "/delete_account", OWNER, "main button"),
-    Look("sign-in-wrong", "/signin", VISITOR, "main button.primary", 422, "form[action='/signin']"),
-    Look("sign-up-wrong", "/signup", VISITOR, "main button.primary", 422, "form[action='/signup']"),
-    Look("change-password-wrong", "/change_password", OWNER, "main button.primary", 422, "main form"),
+    Look("sign-in-wrong", "/signin", VISITOR, "main button.primary", 422, "form[action='/signin']",
+         (("email", "olive@example.org"), ("password", "not hers"))),
+    Look("sign-up-wrong", "/signup", VISITOR, "main button.primary", 422, "form[action='/signup']",
+         (("first_name", "Pat"), ("email", "pat at example"), ("password", "password1"))),
+    Look("change-password-wrong", "/change_password", OWNER, "main button.primary", 422, "main form",
+         (("current_password", "not hers"), ("password", "short"))),
+    Look("campaign-import-wrong", "/campaign/import", OWNER, "main button", 422, "main form"),
+    Look("new-campaign-slip", "/campaign/new?template=map", NEWCOMER, "form.campaign-form button.primary",
+         budget_bytes=EDITOR_BYTES, kernel=SLIP),
     Look("new-campaign-wrong", "/campaign/new", OWNER, "form.campaign-form button.primary", 422,
-         "form.campaign-form", EDITOR_BYTES),
+         "form.campaign-form", budget_bytes=EDITOR_BYTES),
     Look("docs", "/docs/", action="main a"),
     Look("docs-tutorial", "/docs/tutorial", OWNER, ".contents a"),
     Look("docs-kernel-api", "/docs/kernel-api", action=".code button"),

@@ -49,6 +49,11 @@ def test_a_narrow_screen_need_not_scroll_sideways(visit: VisitPage, look: Look) 
 
 
 @every_page
+def test_no_frame_takes_room_where_the_page_puts_none(visit: VisitPage, look: Look) -> None:
+    assert visit(look).stray_frames == []
+
+
+@every_page
 def test_large_numbers_have_separators(visit: VisitPage, look: Look) -> None:
     assert visit(look).bare_numbers == []
 

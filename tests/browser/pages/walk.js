@@ -58,6 +58,14 @@ globalThis.walk = {
       .map((e) => e.outerHTML.slice(0, 120));
   },
 
+  /** Frames that take room where no page puts one: scripts' sandboxes have none. @returns {string[]} */
+  listStrayFrames() {
+    const isPlaced = (frame) => frame.matches('main iframe.embed, main .preview iframe');
+    const takesRoom = (frame) => frame.checkVisibility() && frame.offsetWidth * frame.offsetHeight > 0;
+    return [...document.querySelectorAll('iframe')].filter((frame) => takesRoom(frame) && !isPlaced(frame))
+      .map((frame) => `${frame.outerHTML.slice(0, 120)} ${frame.offsetWidth} x ${frame.offsetHeight}`);
+  },
+
   /** @returns {string[]} elements that stick out to the right of a page that scrolls sideways */
   listWide() {
     const { scrollWidth, clientWidth } = document.documentElement;

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response, expect
 
 from tests.browser.pages.table import Look
 from tests.browser.pages.town import Town
@@ -24,6 +24,7 @@ NOTE_VIOLATIONS = """
 """
 WEIGHED = {"document", "stylesheet", "script", "image", "font"}
 MOST_STOPS = 90
+SLIP_MS = 20_000
 # What the validator's presets hold beside the standard, and why we do without.
 MATTERS_OF_TASTE = {
     "no-trailing-whitespace": "off",  # templates are laid out for those who read them
@@ -50,6 +51,7 @@ class Visit:
     stops: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     moving: list[str] = dataclasses.field(default_factory=list)
     too_wide: list[str] = dataclasses.field(default_factory=list)
+    stray_frames: list[str] = dataclasses.field(default_factory=list)
     bare_numbers: list[str] = dataclasses.field(default_factory=list)
 
 
@@ -65,14 +67,34 @@ def open_page(context: BrowserContext, town: Town, look: Look) -> tuple[Page, Vi
     if look.sends:
         visit.addresses.clear()
         responses.clear()
-        with page.expect_navigation() as sent:
-            page.locator(look.sends).evaluate("(form) => { form.noValidate = true; form.requestSubmit(); }")
-        answer = sent.value
+        answer = send_form(page, look)
+    if look.kernel:
+        type_kernel(page, look)
     assert answer is not None
     visit.status, visit.html = answer.status, answer.text()
     if visit.status >= 400:  # Chromium complains of the page's own status as of a missing script
         visit.complaints = [words for words in visit.complaints if not words.endswith(f" {answer.url}")]
     return page, visit, responses
+
+
+def send_form(page: Page, look: Look) -> Response:
+    """Fill in what the table says of a look's form, send it against the browser's own advice, and return the answer."""
+    for name, text in look.fields:
+        page.locator(look.sends).locator(f"[name={name}]").first.fill(text)
+    with page.expect_navigation() as sent:
+        page.locator(look.sends).evaluate("(form) => { form.noValidate = true; form.requestSubmit(); }")
+    return sent.value
+
+
+def type_kernel(page: Page, look: Look) -> None:
+    """Type a kernel with a slip, and try to send the form: the page marks the slip and says what it is."""
+    page.get_by_role("textbox", name="Kernel as text").click()
+    page.keyboard.press("ControlOrMeta+A")
+    page.keyboard.insert_text(look.kernel)
+    expect(page.locator("[data-source=kernel] .cm-lint-marker")).to_be_visible(timeout=SLIP_MS)
+    page.locator("#name").fill("Squares")
+    page.get_by_role("button", name="Make the campaign").click()
+    expect(page.locator("#kernel-error")).to_be_visible()
 
 
 def _note(visit: Visit, message: ConsoleMessage) -> None:
@@ -94,6 +116,7 @@ def visit_page(context: BrowserContext, town: Town, look: Look) -> Visit:
     page.evaluate("walk.awaitLayout()")
     visit.axe["dark, 390 px"] = page.evaluate("(tags) => walk.runAxe(tags)", TAGS)
     visit.too_wide = page.evaluate("walk.listWide()")
+    visit.stray_frames = page.evaluate("walk.listStrayFrames()")  # late: sandboxes open when something is checked
     visit.complaints += page.evaluate("globalThis.violations")
     weighed = [r for r in responses if r.request.resource_type in WEIGHED and _has_body(r)]
     visit.weights = {response.url: _weigh(context, town, response) for response in weighed}

@@ -3,9 +3,12 @@
 import { decodeFailure } from '../../harness/failure.js';
 import { opensAsExpression } from '../../harness/evaluate.js';
 import { Pool } from '../../harness/pool.js';
-import { findPlace } from '../execute/place.js';
+import { findPlace, straighten } from '../execute/place.js';
+import { explain } from './cause.js';
 
+const ENDED = 'Unexpected end of the source';
 const LIMIT_MS = 5000;
+const LINE_END = /\r\n|[\n\r\u2028\u2029]/;
 const nothing = () => {};
 // The two readings of docs/kernel-api.md, each as the body of a function that nobody calls. The source begins on the
 // second line, so that its columns are its own.
@@ -23,16 +26,38 @@ export async function findSlip(load, source) {
   if (expression === undefined) return undefined;
   const program = await load(asProgram(source));
   if (program === undefined) return undefined;
-  return readSlip(opensAsExpression(source) ? expression : program, source);
+  const [slip, other] = [expression, program].map((error) => readSlip(error, source));
+  if (slip === undefined || other === undefined) return undefined;
+  const isOther = compare(other, slip) > 0 || (compare(other, slip) === 0 && !opensAsExpression(source));
+  return explain(source, isOther ? other : slip);
 }
+
+// Whoever wrote it meant the reading that gets further. Both may reach the end, where the brackets around it are no news.
+const compare = (one, other) => one.line - other.line || (one.column ?? Infinity) - (other.column ?? Infinity) || 0;
 
 function readSlip({ name, message, stack }, source) {
   if (name !== 'SyntaxError') return undefined;
-  const lineCount = source.split(/\r\n|[\n\r\u2028\u2029]/).length;
+  const lineCount = source.split(LINE_END).length;
   const place = findPlace(stack, lineCount + 1);
   if (place === undefined) return undefined;
   const line = Math.max(1, place.line - 1);
-  return { message, line, column: place.line - 1 === line && line <= lineCount ? place.column : undefined };
+  const isWithin = place.line - 1 === line && place.column !== undefined && line <= lineCount;
+  return isWithin ? { message, line, column: place.column } : { message: ENDED, line, column: undefined };
+}
+
+/**
+ * @param {{name: string, message: string, stack: string}} error with which a kernel did not load
+ * @param {string} source of the kernel
+ * @param {number} before characters that the harness puts before it
+ * @returns {{name: string, message: string, stack: string, place?: {line: number, column: number | undefined}}} with the
+ *   place where somebody must look, if it did not parse
+ */
+export function explainFailure(error, source, before) {
+  const place = error.name === 'SyntaxError'
+    ? findPlace(straighten(error.stack, before), source.split(LINE_END).length) : undefined;
+  if (place === undefined) return error;
+  const { message, ...found } = explain(source, { ...place, message: place.column === undefined ? ENDED : error.message });
+  return { ...error, message, place: found };
 }
 
 /**

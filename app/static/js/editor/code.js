@@ -4,7 +4,7 @@ import { closeBrackets, closeBracketsKeymap } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands';
 import { javascript } from '@codemirror/lang-javascript';
 import { bracketMatching, indentOnInput, syntaxHighlighting } from '@codemirror/language';
-import { diagnosticCount, forceLinting, lintGutter, linter, lintKeymap } from '@codemirror/lint';
+import { diagnosticCount, forceLinting, forEachDiagnostic, lintGutter, linter, lintKeymap } from '@codemirror/lint';
 import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/search';
 import { EditorSelection, EditorState } from '@codemirror/state';
 import {
@@ -12,6 +12,7 @@ import {
 } from '@codemirror/view';
 import { classHighlighter } from '@lezer/highlight';
 import { clearFault, faultField, markFault } from './fault.js';
+import { findLineEnds, withLineEnds } from './files.js';
 import { tabbing } from './tabbing.js';
 import { typeOverSelection } from './typing.js';
 
@@ -33,6 +34,7 @@ export class Code {
    */
   constructor(area, options) {
     this.area = area;
+    this.ends = area.form.elements[area.name.replace(/_text$/, '_line_ends')];
     const extensions = listExtensions(area, options, () => this.write());
     this.view = new EditorView({ state: EditorState.create({ doc: area.value, extensions }) });
     area.after(this.view.dom);
@@ -40,8 +42,9 @@ export class Code {
     if (area.autofocus) this.view.focus();
   }
 
+  // What is sent: a text area holds every line end as LF, so that a field beside it says which the file had.
   get text() {
-    return this.view.state.doc.toString();
+    return withLineEnds(this.view.state.doc.toString(), this.ends);
   }
 
   set text(text) {
@@ -49,9 +52,15 @@ export class Code {
     this.view.scrollDOM.scrollTop = 0;
   }
 
+  /** Take a file's text, and keep the line ends that most of its lines have. @param {string} text */
+  open(text) {
+    this.ends.value = findLineEnds(text);
+    this.text = text;
+  }
+
   // The text area holds at every moment what the form would send.
   write() {
-    this.area.value = this.text;
+    this.area.value = this.view.state.doc.toString();
   }
 
   get lineCount() {
@@ -90,6 +99,16 @@ export class Code {
     return diagnosticCount(this.view.state) > 0;
   }
 
+  /** Go to the first slip that was found. @returns {string} what it says, and of which line */
+  focusSlip() {
+    const slips = [];
+    forEachDiagnostic(this.view.state, ({ message }, from) => slips.push({ message, from }));
+    const [{ message, from }] = slips;
+    this.view.focus();
+    this.view.dispatch({ selection: EditorSelection.cursor(from), scrollIntoView: true });
+    return `Line ${this.view.state.doc.lineAt(from).number}: ${message}.`.replace(/([.?])\.$/, '$1');
+  }
+
   /** Look at the source once more: how it is run has changed. */
   checkAgain() {
     forceLinting(this.view);
@@ -125,7 +144,7 @@ function listExtensions(area, { nonce, onChange, onRun, check }, write) {
 const describeArea = (area) => ({
   tabindex: '0',
   'aria-label': area.getAttribute('aria-label'),
-  'aria-describedby': area.getAttribute('aria-describedby') ?? '',
+  'aria-describedby': `${area.getAttribute('aria-describedby') ?? ''} keys`.trim(),
   'aria-invalid': area.getAttribute('aria-invalid') ?? 'false',
 });
 

@@ -1,7 +1,7 @@
-// The fields of the form that a draft keeps: all but files and the token.
+// The fields of the form that a draft keeps: all but files and what is the site's, such as the token.
 
-const isKept = ({ name, type, form }) => name !== '' && name !== 'csrf_token' && !['file', 'hidden', 'submit', 'radio'].includes(type)
-  && form !== null;
+const isKept = ({ name, type, form }) => form !== null && name !== ''
+  && (name.endsWith('_line_ends') || !['file', 'hidden', 'submit', 'radio'].includes(type));
 
 /** @param {HTMLFormElement} form @returns {Record<string, string | boolean>} */
 export function readFields(form) {

@@ -1,5 +1,7 @@
 // Files that somebody chose or dropped, as text: checked as the site checks them, before they are sent.
 
+const CRLF = 'crlf';
+
 /** A file cannot be taken; the message says why. */
 export class FileRefused extends Error {}
 
@@ -28,6 +30,15 @@ async function readBytes(file) {
   } catch {
     throw new FileRefused(`${file.name} cannot be read. Is it a folder, or was it moved?`);
   }
+}
+
+/** @param {string} text with LF at its lines' ends @param {HTMLInputElement | undefined} ends what the file had */
+export const withLineEnds = (text, ends) => (ends?.value === CRLF ? text.replaceAll('\n', '\r\n') : text);
+
+/** @param {string} text @returns {string} what a form's field says of the ends that most of its lines have */
+export function findLineEnds(text) {
+  const [all, crlf] = [/\r\n?|\n/g, /\r\n/g].map((pattern) => (text.match(pattern) ?? []).length);
+  return crlf > all - crlf ? CRLF : '';
 }
 
 const sayBytes = (count) => `${count.toLocaleString('en')} bytes`;

@@ -7,7 +7,9 @@ const SAVE_AFTER_MS = 500;
 export class Keeping {
   /**
    * @param {import('./draft.js').Draft} draft
-   * @param {{read: () => Record<string, string | boolean>, write: (fields: object) => void}} fields of the page
+   * @param {{read: () => Record<string, string | boolean>, write: (fields: object) => string | undefined}} fields of the
+   *   page; what writes them returns the name of a file that must be chosen again
+   * @param {(fields: object) => boolean} fields.writeFile says whether there is a file now
    * @param {Record<string, HTMLElement>} parts
    * @param {{newestId: number, hasErrors: boolean, isChosen: boolean, isBack: boolean, start: string}} facts isChosen:
    *   the address says what to start from; isBack: the page was reloaded, or come back to
@@ -23,8 +25,9 @@ export class Keeping {
   begin() {
     this.draft.discardOthers();
     this.kept = this.draft.load(this.facts.newestId);
-    if (this.kept === undefined || this.facts.hasErrors) return;
-    if (this.isWanted) this.restore();
+    if (this.kept === undefined) return;
+    if (this.facts.hasErrors) this.restoreFile();
+    else if (this.isWanted) this.restore();
     else this.offer();
   }
 
@@ -41,11 +44,18 @@ export class Keeping {
   }
 
   restore() {
-    this.fields.write({ ...this.initial, ...this.kept.fields });
-    const left = this.kept.left.length > 0 ? ' What was too long to keep is not in it.' : '';
-    this.say(`Draft restored, from ${sayAge(Date.now() - this.kept.savedAt)}.${left} Files that you had chosen are not kept.`);
+    const missing = this.fields.write({ ...this.initial, ...this.kept.fields });
+    const left = this.kept.left.some((name) => name in this.initial) ? ' What was too long to keep is not in it.' : '';
+    const again = missing === undefined ? '' : ` ${missing} was too large to be kept: choose it again, as the static dataset.`;
+    this.say(`Draft restored, from ${sayAge(Date.now() - this.kept.savedAt)}.${left}${again}`);
     this.parts.restore.hidden = true;
     this.isRestored = true;
+  }
+
+  // A form that the site refused comes back as it was sent, but for the file, which no browser keeps.
+  restoreFile() {
+    const { chooseAgain } = this.parts;
+    if (chooseAgain !== undefined && this.kept.sentAfter !== undefined) chooseAgain.hidden = this.fields.writeFile(this.kept.fields);
   }
 
   discard() {

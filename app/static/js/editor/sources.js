@@ -3,7 +3,10 @@
 import { saySize } from '../execute/words.js';
 import { Code } from './code.js';
 import { takeDrops } from './drop.js';
-import { readText } from './files.js';
+import { findLineEnds, readText, withLineEnds } from './files.js';
+
+// What a draft calls them.
+const [FILE_NAME, FILE_TEXT] = ['static_dataset_file_name', 'static_dataset_file'];
 
 /** What a source is made of: one fieldset of the form. */
 class Source {
@@ -74,8 +77,8 @@ export class CodeSource extends Source {
 
   keep(file, text) {
     this.input.value = ''; // What is sent is the editor's text, once.
-    this.code.text = text;
-    this.tell(`${file.name} was opened (${saySize(file.size)}).`);
+    this.code.open(text);
+    this.tell(`${file.name} was opened (${saySize(file.size)}${findLineEnds(text) === '' ? '' : '; its line ends stay CRLF'}).`);
     this.code.view.focus();
   }
 }
@@ -86,24 +89,55 @@ export class StaticSource extends Source {
   constructor(fieldset, onChange) {
     super(fieldset);
     this.onChange = onChange;
+    this.ends = this.area.form.elements.static_dataset_line_ends;
     this.removal = fieldset.querySelector('[data-clear]');
     this.input.addEventListener('change', () => this.take(this.input.files[0]));
     this.removal.addEventListener('click', () => {
       this.clearFile();
       this.area.focus();
     });
-    this.area.addEventListener('input', onChange);
+    this.area.addEventListener('input', () => {
+      this.missing = undefined;
+      this.refuse('');
+      onChange();
+    });
     if (this.input.files.length > 0) this.take(this.input.files[0]); // A browser that went back has it still.
   }
 
   get text() {
-    return this.fileText ?? this.area.value;
+    return this.fileText ?? withLineEnds(this.area.value, this.ends);
   }
 
   set text(text) {
     this.clearFile();
     this.area.value = text;
     this.onChange();
+  }
+
+  get hasFile() {
+    return this.fileText !== undefined;
+  }
+
+  /** What a draft keeps of the file. @returns {Record<string, string>} nothing: there is none */
+  readFile() {
+    if (this.hasFile) return { [FILE_NAME]: this.input.files[0].name, [FILE_TEXT]: this.fileText };
+    return this.missing === undefined ? {} : { [FILE_NAME]: this.missing };
+  }
+
+  /**
+   * Bring back the file of a draft, or say that it must be chosen again.
+   * @param {Record<string, string>} fields of the draft
+   * @returns {string | undefined} the name of a file that is missing
+   */
+  restoreFile({ [FILE_NAME]: name, [FILE_TEXT]: text }) {
+    if (name === undefined) return undefined;
+    if (text !== undefined) {
+      this.keep(new File([text], name), text);
+      return undefined;
+    }
+    this.missing = name;
+    this.refuse(`${name} was too large to be kept in the draft. Choose it again.`);
+    return name;
   }
 
   take(file) {
@@ -117,6 +151,7 @@ export class StaticSource extends Source {
       this.input.files = transfer.files;
     }
     this.fileText = text;
+    this.missing = undefined;
     this.setArea(false);
     this.tell(`${file.name}, ${saySize(file.size)}. It is kept as a file and sent as it is.`);
     this.onChange();
@@ -130,6 +165,7 @@ export class StaticSource extends Source {
   }
 
   clearFile() {
+    this.missing = undefined;
     this.input.value = '';
     this.fileText = undefined;
     this.setArea(true);

@@ -5,6 +5,8 @@ import { FAILED, NOTHING, STOPPED, startTrial, UNLOADABLE, VALUE } from '../exec
 import { encodeTyped, writeTyped } from '../execute/typed.js';
 import { View } from '../execute/view.js';
 import { sayPlace } from '../execute/words.js';
+import { explain } from './cause.js';
+import { explainFailure } from './check.js';
 import { sayEstimate } from './estimate.js';
 import { askPreview } from './previews.js';
 import { Table } from './table.js';
@@ -120,7 +122,7 @@ export class Trying {
     this.startPreview();
     try {
       const answer = await askPreview(source, this.site, signal);
-      if (answer.error !== null) this.showError(answer.error, answer);
+      if (answer.error !== null) this.showError(...explainAnswer(answer, source));
       else if (this.generator.text === source) this.answer = answer;
       if (answer.error === null) this.tell(this.table.show(answer), 'done');
       return answer.error === null;
@@ -211,7 +213,9 @@ export class Trying {
 
   showOutcome({ number, bytes }, outcome, task) {
     const { view } = this;
-    view.finish(outcome, bytes, countBefore(task.sloppy));
+    const before = countBefore(task.sloppy);
+    const error = outcome.kind === UNLOADABLE ? explainFailure(outcome.error, task.kernel, before) : outcome.error;
+    view.finish({ ...outcome, error }, bytes, before);
     if (outcome.kind === FAILED && number !== undefined) view.say(`Dataset ${number.toLocaleString('en')} failed.`, 'failed');
     view.parts.edit.hidden = bytes.length > MOST_EDITED_BYTES;
     view.parts.edit.onclick = () => this.editCopy(bytes);
@@ -264,4 +268,12 @@ function runTrial(sandbox, task, bytes, signal, events) {
     const halt = startTrial(sandbox, task, bytes, { ...events, onEnd: resolve });
     signal.addEventListener('abort', halt, { once: true });
   });
+}
+
+// The engine that runs generators says where it noticed that one does not parse.
+function explainAnswer({ error, line, column }, source) {
+  const [, message] = /^SyntaxError: ([^]*)/.exec(error) ?? [];
+  if (message === undefined || !line) return [error, { line, column }];
+  const found = explain(source, { message, line, column: column ?? undefined });
+  return [`SyntaxError: ${found.message}`, found];
 }

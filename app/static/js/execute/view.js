@@ -56,7 +56,7 @@ export class View {
   }
 
   /**
-   * @param {import('./trial.js').Outcome} outcome
+   * @param {import('./trial.js').Outcome} outcome whose error may name its place
    * @param {Uint8Array} dataset
    * @param {number} before characters that the harness puts before the source
    */
@@ -101,10 +101,10 @@ export class View {
     field.textContent = text ?? '';
   }
 
-  showError({ name, message, stack: told }, before) {
+  showError({ name, message, stack: told, place: given }, before) {
     const { parts } = this;
     const stack = straighten(told, before);
-    const place = findPlace(stack, this.source.lineCount);
+    const place = given ?? findPlace(stack, this.source.lineCount);
     parts.error.hidden = false;
     parts.name.textContent = name || 'Error';
     parts.message.textContent = message;

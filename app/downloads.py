@@ -7,6 +7,7 @@ import dataclasses
 import enum
 import functools
 import itertools
+import math
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,7 +24,7 @@ from app.states import ResultKind
 FIELDS = ("dataset_id", "dataset", "result", "date_added")
 PAGE_ROWS = 2000
 PAGE_BYTES = 4 << 20
-STEP_ROWS = 20_000
+STEP_ROWS, STEP_BYTES = 20_000, 32 << 20
 CHUNK_BYTES = 1 << 16
 
 
@@ -96,31 +97,75 @@ def make_download(engine: sa.Engine, campaign_id: int, kind: Format, fields: tup
     """Write the current run's values to a temporary file in a folder."""
     body = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the download closes it
     try:
-        with open_snapshot(engine) as connection:
-            run = connection.scalar(sa.select(Schedule.run).where(Schedule.campaign_id == campaign_id)) or 0
-            if kind is Format.MSGPACK and not fields:
-                count = _write_plain(joined.iter_joined(connection, campaign_id), body)
-            else:
-                pages = iter_pages(connection, campaign_id, wants_dataset="dataset" in fields)
-                count = _write(kind, fields, pages, body)
-        head = _make_head(kind, fields, count)
-        return Download(head, body, len(head) + body.tell(), count, run)
+        with open_values(engine, campaign_id) as values:
+            count = values.write(kind, fields, body)
+        head = make_head(kind, fields, count)
+        return Download(head, body, len(head) + body.tell(), count, values.run)
     except BaseException:
         body.close()
         raise
 
 
-def find_newest(engine: sa.Engine, campaign_id: int, run: int) -> int:
-    """Return when the newest value of a run was stored, in ms since 1970; 0 where there is none."""
-    newest, of_run = 0, (Result.campaign_id == campaign_id, Result.run == run, Result.kind == ResultKind.VALUE.value)
-    added_ms = sa.func.max(sa.type_coerce(Result.date_added, sa.BigInteger))
-    with open_snapshot(engine) as connection:
-        end = connection.scalar(sa.select(sa.func.max(Result.position)).where(*of_run[:2])) or 0
+@dataclasses.dataclass(frozen=True, slots=True)
+class Survey:
+    """How many values a run has, what they have in bytes, and when the newest was stored, in ms since 1970 (or 0)."""
+
+    count: int
+    size_bytes: int
+    newest_ms: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Values:
+    """The values of a campaign's current run, as one transaction sees them (R1)."""
+
+    connection: sa.Connection
+    campaign_id: int
+    run: int
+
+    def write(self, kind: Format, fields: tuple[str, ...], body: IO[bytes]) -> int:
+        """Write what follows the head, and return of how many values."""
+        if kind is Format.MSGPACK and not fields:
+            return _write_plain(joined.iter_joined(self.connection, self.campaign_id), body)
+        pages = iter_pages(self.connection, self.campaign_id, wants_dataset="dataset" in fields)
+        return _write(kind, fields, pages, body)
+
+    def survey(self, limit_s: float = math.inf) -> Survey | None:
+        """Look at all values without reading them; None, where that takes longer than so many seconds."""
+        give_up_at, parts = time.monotonic() + limit_s, []
+        end = self.connection.scalar(sa.select(sa.func.max(Result.position)).where(*self._of_run())) or 0
         for low in range(0, end + 1, STEP_ROWS):
-            query = sa.select(added_ms).where(*of_run, Result.position.between(low, low + STEP_ROWS - 1))
-            newest = max(newest, connection.scalar(query) or 0)
-            time.sleep(0)  # the web process serves others meanwhile
-    return newest
+            for part in self._survey_range(low, low + STEP_ROWS):
+                parts.append(part)
+                if time.monotonic() > give_up_at:
+                    return None
+                time.sleep(0)  # the web process serves others meanwhile
+        newest_ms = max((part.newest_ms for part in parts), default=0)
+        return Survey(sum(part.count for part in parts), sum(part.size_bytes for part in parts), newest_ms)
+
+    def _survey_range(self, low: int, high: int) -> Iterator[Survey]:
+        """Halve the range until its values have STEP_BYTES: for what lies behind a large one, SQLite reads it all."""
+        of_range = (*self._of_run(), Result.kind == ResultKind.VALUE.value, Result.position.between(low, high - 1))
+        size_bytes = sa.func.coalesce(sa.func.sum(sa.func.length(Result.data)), 0)
+        count, total = self.connection.execute(sa.select(sa.func.count(), size_bytes).where(*of_range)).one()
+        if total > STEP_BYTES and high - low > 1:
+            middle = (low + high) // 2
+            yield from self._survey_range(low, middle)
+            yield from self._survey_range(middle, high)
+        elif count:
+            added_ms = sa.func.max(sa.type_coerce(Result.date_added, sa.BigInteger))
+            yield Survey(count, int(total), self.connection.scalar(sa.select(added_ms).where(*of_range)) or 0)
+
+    def _of_run(self) -> tuple[sa.ColumnElement[bool], ...]:
+        return Result.campaign_id == self.campaign_id, Result.run == self.run
+
+
+@contextlib.contextmanager
+def open_values(engine: sa.Engine, campaign_id: int) -> Iterator[Values]:
+    """Open a transaction that only reads a campaign's values."""
+    with open_snapshot(engine) as connection:
+        run = connection.scalar(sa.select(Schedule.run).where(Schedule.campaign_id == campaign_id)) or 0
+        yield Values(connection, campaign_id, run)
 
 
 @contextlib.contextmanager
@@ -229,7 +274,8 @@ def _choose_writer(kind: Format, fields: tuple[str, ...]) -> Callable[[Entry], I
     return lambda entry: map(str.encode, iter_text(entry, fields))
 
 
-def _make_head(kind: Format, fields: tuple[str, ...], count: int) -> bytes:
+def make_head(kind: Format, fields: tuple[str, ...], count: int) -> bytes:
+    """Return what comes before so many values."""
     if kind is Format.MSGPACK:
         return bytes(msgpack.Packer().pack_array_header(count))
     return ",".join(fields).encode() + b"\r\n" if kind is Format.CSV else b""

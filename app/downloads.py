@@ -11,7 +11,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, TypeVar
 
 import msgpack
 import sqlalchemy as sa
@@ -21,10 +21,10 @@ from app.errors import InvalidInput
 from app.models import Dataset, Result, Schedule
 from app.states import ResultKind
 
+T = TypeVar("T")
 FIELDS = ("dataset_id", "dataset", "result", "date_added")
 PAGE_ROWS = 2000
 PAGE_BYTES = 4 << 20
-STEP_ROWS, STEP_BYTES = 20_000, 32 << 20
 CHUNK_BYTES = 1 << 16
 
 
@@ -108,11 +108,14 @@ def make_download(engine: sa.Engine, campaign_id: int, kind: Format, fields: tup
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Survey:
-    """How many values a run has, what they have in bytes, and when the newest was stored, in ms since 1970 (or 0)."""
+    """How many values a run has, what they have in bytes, and when the newest was stored, in ms since 1970.
+
+    0, where there is no value; None, where it takes too long to say.
+    """
 
     count: int
     size_bytes: int
-    newest_ms: int
+    newest_ms: int | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -131,33 +134,45 @@ class Values:
         return _write(kind, fields, pages, body)
 
     def survey(self, limit_s: float = math.inf) -> Survey | None:
-        """Look at all values without reading them; None, where that takes longer than so many seconds."""
-        give_up_at, parts = time.monotonic() + limit_s, []
-        end = self.connection.scalar(sa.select(sa.func.max(Result.position)).where(*self._of_run())) or 0
-        for low in range(0, end + 1, STEP_ROWS):
-            for part in self._survey_range(low, low + STEP_ROWS):
-                parts.append(part)
-                if time.monotonic() > give_up_at:
-                    return None
-                time.sleep(0)  # the web process serves others meanwhile
-        newest_ms = max((part.newest_ms for part in parts), default=0)
-        return Survey(sum(part.count for part in parts), sum(part.size_bytes for part in parts), newest_ms)
+        """Look at all values without reading them.
 
-    def _survey_range(self, low: int, high: int) -> Iterator[Survey]:
-        """Halve the range until its values have STEP_BYTES: for what lies behind a large one, SQLite reads it all."""
-        of_range = (*self._of_run(), Result.kind == ResultKind.VALUE.value, Result.position.between(low, high - 1))
-        size_bytes = sa.func.coalesce(sa.func.sum(sa.func.length(Result.data)), 0)
-        count, total = self.connection.execute(sa.select(sa.func.count(), size_bytes).where(*of_range)).one()
-        if total > STEP_BYTES and high - low > 1:
-            middle = (low + high) // 2
-            yield from self._survey_range(low, middle)
-            yield from self._survey_range(middle, high)
-        elif count:
-            added_ms = sa.func.max(sa.type_coerce(Result.date_added, sa.BigInteger))
-            yield Survey(count, int(total), self.connection.scalar(sa.select(added_ms).where(*of_range)) or 0)
+        Args:
+            limit_s: how long counting may take, beyond which there is no survey, and then finding the newest, beyond
+                which there is no date: SQLite reads all of a large value to come to what is stored behind it.
+        """
+        pages = _take_within(limit_s, self._iter_sizes())
+        if pages is None:
+            return None
+        newest = _take_within(limit_s, self._iter_newest(pages))
+        newest_ms = None if newest is None else max(newest, default=0)
+        return Survey(sum(values for _, values, _ in pages), sum(size for _, _, size in pages), newest_ms)
 
-    def _of_run(self) -> tuple[sa.ColumnElement[bool], ...]:
-        return Result.campaign_id == self.campaign_id, Result.run == self.run
+    def _iter_sizes(self) -> Iterator[tuple[int, int, int]]:
+        """Yield (first position, values, their bytes) of every PAGE_ROWS positions."""
+        stored = _Values(self.campaign_id, self.run, wants_dataset=False)
+        for first in range(0, self.connection.execute(stored.select_end()).scalar_one(), PAGE_ROWS):
+            values, size_bytes = self.connection.execute(stored.select_size(first)).one()
+            yield first, values, int(size_bytes)
+
+    def _iter_newest(self, pages: Iterable[tuple[int, int, int]]) -> Iterator[int]:
+        """Yield when the newest value of every page was stored, of less than a page where that has many bytes."""
+        stored = _Values(self.campaign_id, self.run, wants_dataset=False)
+        for first, _, size_bytes in pages:
+            is_large = size_bytes > PAGE_BYTES
+            sizes = self.connection.execute(stored.select_sizes(first)).all() if is_large else ()
+            for low, high in _part(sizes) if is_large else ((first, first + PAGE_ROWS - 1),):
+                yield self.connection.scalar(stored.select_newest(low, high)) or 0
+
+
+def _take_within(limit_s: float, items: Iterable[T]) -> list[T] | None:
+    """Return all items; None, where they take longer than so many seconds."""
+    give_up_at, taken = time.monotonic() + limit_s, []
+    for item in items:
+        taken.append(item)
+        if time.monotonic() > give_up_at:
+            return None
+        time.sleep(0)  # the web process serves others meanwhile
+    return taken
 
 
 @contextlib.contextmanager
@@ -203,6 +218,17 @@ class _Values:
     def select_end(self) -> sa.Select[Any]:
         """Select the position after the last value's, or 0."""
         return sa.select(sa.func.coalesce(sa.func.max(Result.position) + 1, 0)).where(*self._stored())
+
+    def select_size(self, first: int) -> sa.Select[Any]:
+        """Select (number, bytes) of the values in PAGE_ROWS positions."""
+        size_bytes = sa.func.coalesce(sa.func.sum(sa.func.length(Result.data)), 0)
+        query = sa.select(sa.func.count(), size_bytes).where(*self._stored())
+        return query.where(Result.position.between(first, first + PAGE_ROWS - 1))
+
+    def select_newest(self, low: int, high: int) -> sa.Select[Any]:
+        """Select when the newest value of these positions was stored."""
+        added_ms = sa.func.max(sa.type_coerce(Result.date_added, sa.BigInteger))
+        return sa.select(added_ms).where(*self._stored(), Result.position.between(low, high))
 
     def select_sizes(self, first: int) -> sa.Select[Any]:
         """Select (position, bytes) of the values in PAGE_ROWS positions, which does not read them."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
+import json
 import os
 import stat
 import time
@@ -59,8 +60,7 @@ class Draft:
     def announce(self, facts: Facts) -> None:
         """Tell readers of the whole, before the first byte."""
         self._size_bytes = facts.size_bytes
-        told = f"{'' if facts.size_bytes is None else facts.size_bytes} {facts.newest_ms}\n"
-        self._facts.write_bytes(told.encode())
+        self._facts.write_text(json.dumps(dataclasses.astuple(facts)) + "\n")
 
     def finish(self, newest_ms: int) -> int:
         """Write what is left in buffers, date the file, and return its size in bytes.
@@ -239,8 +239,7 @@ def _read_facts(path: Path) -> Facts | None:
         return None
     if not told.endswith("\n"):  # it is being written
         return None
-    size_bytes, _, newest_ms = told.strip("\n").partition(" ")
-    return Facts(int(size_bytes) if size_bytes else None, int(newest_ms))
+    return Facts(*json.loads(told))
 
 
 def _open_alone(path: Path) -> IO[bytes] | None:

@@ -86,11 +86,7 @@ def open_packer(file: IO[bytes], *, is_gzip: bool) -> Iterator[IO[bytes]]:
     """
     packer = _Packer(file, is_gzip=is_gzip)
     with io.BufferedWriter(packer, CHUNK_BYTES) as body:
-        try:
-            yield body
-        except BaseException:
-            packer.is_over = True  # what the buffer holds goes nowhere
-            raise
+        yield body
     packer.finish()
 
 
@@ -99,14 +95,13 @@ class _Packer(io.RawIOBase):
         self._file = file
         self._pending = bytearray()
         self._gzip = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW) if is_gzip else None
-        self.is_over = False
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
         self._pending += data
-        while len(self._pending) >= CHUNK_BYTES and not self.is_over:
+        while len(self._pending) >= CHUNK_BYTES:
             piece = bytes(self._pending[:CHUNK_BYTES])
             del self._pending[:CHUNK_BYTES]
             self._put(piece)

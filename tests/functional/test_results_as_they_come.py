@@ -234,3 +234,16 @@ def test_a_file_that_turns_out_to_be_of_another_state_ends_its_answers_and_is_no
     with pytest.raises(results.snapshots.Changed):
         _ = first.data
     assert names(app) == []
+
+
+def test_a_file_that_would_be_of_another_state_is_not_begun(
+    app: Flask, database: Database, alice: cast.Person, finished: str, hold: Hold
+) -> None:
+    database.write(lambda connection: connection.execute(sa.text("delete from result where position = 19")))
+    timer = threading.Timer(0.2, hold.go_on.set)
+    timer.start()
+    response = alice.get(finished)
+    assert response.headers["Accept-Ranges"] == "none"
+    assert msgpack.unpackb(response.data) == VALUES[:19]
+    assert names(app) == []
+    timer.join()

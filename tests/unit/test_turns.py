@@ -30,7 +30,7 @@ def test_a_turn_that_is_given_back_goes_to_who_waits_for_it() -> None:
     turns, had = Turns(1, 1), threading.Event()
 
     def wait() -> None:
-        with turns.take("b", 20):
+        with turns.take("b", 60):
             had.set()
 
     thread = threading.Thread(target=wait)

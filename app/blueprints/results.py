@@ -9,10 +9,23 @@ import sqlalchemy as sa
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app import campaigns, codec, delivery, downloads, guards, results, security, sheets, snapshots, throttling, trials
+from app import (
+    campaigns,
+    codec,
+    delivery,
+    downloads,
+    guards,
+    ledger,
+    results,
+    security,
+    sheets,
+    snapshots,
+    throttling,
+    trials,
+)
 from app.campaigns import State
 from app.delivery import Parcel
-from app.downloads import Format
+from app.downloads import Format, Survey, Values
 from app.drafts import Draft, Facts, Reader
 from app.errors import InvalidInput, ManyhandsError, NotFound
 from app.extensions import db, get_settings, making_for_visitors, sending_to_visitors
@@ -225,21 +238,29 @@ def _write(
     """Write a finished campaign's values, in a thread that knows no request, and return when the newest was stored.
 
     Raises:
-        Changed: the values are not those any more that the key stands for. Where there are not too many of them to be
-            looked at before, that is known before the first byte.
+        Changed: the values are not those any more that the key stands for; known before the first byte, but where there
+            are too many of them to be counted and the counters are wrong.
     """
     with _take_turn(making_for_visitors, visitor), downloads.open_values(engine, key.campaign_id) as values:
-        survey = values.survey(SURVEY_S) if values.run == key.run else None
-        _check(key, values.run, survey.count if survey else key.value_count)
-        head = downloads.make_head(kind, fields, key.value_count)
-        if survey:
-            is_sized = kind is Format.MSGPACK and not fields and not key.is_gzip
-            draft.announce(Facts(len(head) + survey.size_bytes if is_sized else None, survey.newest_ms))
+        survey = _look_at(values)
+        _check(key, values.run, survey.count)
+        head = downloads.make_head(kind, fields, survey.count)
+        is_sized = kind is Format.MSGPACK and not fields and not key.is_gzip
+        draft.announce(Facts(len(head) + survey.size_bytes if is_sized else None, survey.newest_ms))
         with delivery.open_packer(draft.file, is_gzip=key.is_gzip) as body:
             body.write(head)
             _check(key, values.run, values.write(kind, fields, body))
-        survey = survey if survey and survey.newest_ms is not None else values.survey()
-    return (survey and survey.newest_ms) or 0
+        if survey.newest_ms is None:
+            survey = values.survey() or survey
+    return survey.newest_ms or 0
+
+
+def _look_at(values: Values) -> Survey:
+    """Count the values, or believe the counters where that takes too long: the end of the file will tell."""
+    if survey := values.survey(SURVEY_S):
+        return survey
+    progress = ledger.sum_progress(values.connection, [(values.campaign_id, values.run)])[values.campaign_id]
+    return Survey(progress.value_count, progress.result_bytes, None)
 
 
 def _check(key: Key, run: int, count: int) -> None:

@@ -100,20 +100,23 @@ class _Packer(io.RawIOBase):
         return True
 
     def write(self, data: Any) -> int:
+        if not self._gzip:
+            view = memoryview(data)
+            for start in range(0, len(view), CHUNK_BYTES):
+                self._file.write(view[start : start + CHUNK_BYTES])
+                time.sleep(0)  # the web process serves others meanwhile
+            return len(view)
         self._pending += data
         while len(self._pending) >= CHUNK_BYTES:
-            piece = bytes(self._pending[:CHUNK_BYTES])
+            self._file.write(self._gzip.compress(self._pending[:CHUNK_BYTES]))
             del self._pending[:CHUNK_BYTES]
-            self._put(piece)
-            time.sleep(0)  # the web process serves others meanwhile
+            time.sleep(0)
         return len(data)
 
-    def _put(self, piece: bytes) -> None:
-        self._file.write(self._gzip.compress(piece) if self._gzip else piece)
-
     def finish(self) -> None:
-        self._put(bytes(self._pending))
+        """Write what is left of gzip."""
         if self._gzip:
+            self._file.write(self._gzip.compress(self._pending))
             self._file.write(self._gzip.flush())
 
 

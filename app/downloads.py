@@ -25,6 +25,8 @@ T = TypeVar("T")
 FIELDS = ("dataset_id", "dataset", "result", "date_added")
 PAGE_ROWS = 2000
 PAGE_BYTES = 4 << 20
+STEP_ROWS = 20_000
+SMALL_BYTES = 800  # a value that SQLite keeps in one piece with the rest of its row
 CHUNK_BYTES = 1 << 16
 
 
@@ -133,13 +135,16 @@ class Values:
         pages = iter_pages(self.connection, self.campaign_id, wants_dataset="dataset" in fields)
         return _write(kind, fields, pages, body)
 
-    def survey(self, limit_s: float = math.inf) -> Survey | None:
+    def survey(self, mean_bytes: float, limit_s: float = math.inf) -> Survey | None:
         """Look at all values without reading them.
 
         Args:
+            mean_bytes: what a value has, more or less.
             limit_s: how long counting may take, beyond which there is no survey, and then finding the newest, beyond
                 which there is no date: SQLite reads all of a large value to come to what is stored behind it.
         """
+        if mean_bytes <= SMALL_BYTES:
+            return self._survey_small(limit_s)
         pages = _take_within(limit_s, self._iter_sizes())
         if pages is None:
             return None
@@ -147,11 +152,21 @@ class Values:
         newest_ms = None if newest is None else max(newest, default=0)
         return Survey(sum(values for _, values, _ in pages), sum(size for _, _, size in pages), newest_ms)
 
+    def _survey_small(self, limit_s: float) -> Survey | None:
+        stored = _Values(self.campaign_id, self.run, wants_dataset=False)
+        end = self.connection.execute(stored.select_end()).scalar_one()
+        queries = (stored.select_survey(first) for first in range(0, end, STEP_ROWS))
+        rows = _take_within(limit_s, (self.connection.execute(query).one() for query in queries))
+        if rows is None:
+            return None
+        newest_ms = max((newest for _, _, newest in rows), default=0)
+        return Survey(sum(count for count, _, _ in rows), sum(int(size) for _, size, _ in rows), newest_ms)
+
     def _iter_sizes(self) -> Iterator[tuple[int, int, int]]:
         """Yield (first position, values, their bytes) of every PAGE_ROWS positions."""
         stored = _Values(self.campaign_id, self.run, wants_dataset=False)
         for first in range(0, self.connection.execute(stored.select_end()).scalar_one(), PAGE_ROWS):
-            values, size_bytes = self.connection.execute(stored.select_size(first)).one()
+            values, size_bytes = self.connection.execute(stored.select_size(first, PAGE_ROWS)).one()
             yield first, values, int(size_bytes)
 
     def _iter_newest(self, pages: Iterable[tuple[int, int, int]]) -> Iterator[int]:
@@ -219,11 +234,16 @@ class _Values:
         """Select the position after the last value's, or 0."""
         return sa.select(sa.func.coalesce(sa.func.max(Result.position) + 1, 0)).where(*self._stored())
 
-    def select_size(self, first: int) -> sa.Select[Any]:
-        """Select (number, bytes) of the values in PAGE_ROWS positions."""
+    def select_survey(self, first: int) -> sa.Select[Any]:
+        """Select (number, bytes, when the newest was stored) of the values in STEP_ROWS positions."""
+        newest = sa.func.coalesce(sa.func.max(sa.type_coerce(Result.date_added, sa.BigInteger)), 0)
+        return self.select_size(first, STEP_ROWS).add_columns(newest)
+
+    def select_size(self, first: int, rows: int) -> sa.Select[Any]:
+        """Select (number, bytes) of the values in so many positions."""
         size_bytes = sa.func.coalesce(sa.func.sum(sa.func.length(Result.data)), 0)
         query = sa.select(sa.func.count(), size_bytes).where(*self._stored())
-        return query.where(Result.position.between(first, first + PAGE_ROWS - 1))
+        return query.where(Result.position.between(first, first + rows - 1))
 
     def select_newest(self, low: int, high: int) -> sa.Select[Any]:
         """Select when the newest value of these positions was stored."""

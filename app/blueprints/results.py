@@ -242,7 +242,9 @@ def _write(
             are too many of them to be counted and the counters are wrong.
     """
     with _take_turn(making_for_visitors, visitor), downloads.open_values(engine, key.campaign_id) as values:
-        survey = _look_at(values)
+        told = _read_counters(values)
+        # Where looking takes too long, the counters are believed: the end of the file will tell.
+        survey = values.survey(told.size_bytes / max(1, told.count), SURVEY_S) or told
         _check(key, values.run, survey.count)
         head = downloads.make_head(kind, fields, survey.count)
         is_sized = kind is Format.MSGPACK and not fields and not key.is_gzip
@@ -251,14 +253,11 @@ def _write(
             body.write(head)
             _check(key, values.run, values.write(kind, fields, body))
         if survey.newest_ms is None:
-            survey = values.survey() or survey
+            survey = values.survey(told.size_bytes / max(1, told.count)) or survey
     return survey.newest_ms or 0
 
 
-def _look_at(values: Values) -> Survey:
-    """Count the values, or believe the counters where that takes too long: the end of the file will tell."""
-    if survey := values.survey(SURVEY_S):
-        return survey
+def _read_counters(values: Values) -> Survey:
     progress = ledger.sum_progress(values.connection, [(values.campaign_id, values.run)])[values.campaign_id]
     return Survey(progress.value_count, progress.result_bytes, None)
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO
 
 CHUNK_BYTES = 1 << 16
-LOOK_S = 0.05  # between looks at a draft that somebody writes
+LOOK_S = 0.02  # between looks at a draft that somebody writes
 FIRST_LOOK_S = 0.001
 DRAFT, FACTS = ".part", ".facts"
 _WHOLE = 0o400

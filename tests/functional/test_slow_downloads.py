@@ -72,8 +72,10 @@ def full_disk(site: Site, size_bytes: int) -> Iterator[None]:
     (pid,) = site.worker_pids("web")
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (size_bytes, before[1]))
-    yield
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
 
 
 def test_a_client_that_does_not_read_holds_up_neither_the_file_nor_another_client(site: Site, address: str) -> None:

@@ -98,18 +98,17 @@ def test_who_has_patience_gets_the_whole_at_once_and_who_has_not_hears_what_is_k
     assert (read(patient), read(quick)) == (WHOLE, WHOLE)
 
 
-@pytest.mark.parametrize(("size_bytes", "is_whole"), [(len(WHOLE), False), (None, True)])
-def test_a_file_whose_size_is_not_known_is_waited_for_as_long_as_is_said(
-    kept: Snapshots, size_bytes: int | None, is_whole: bool
-) -> None:
-    writer = HeldWriter(Facts(size_bytes, NEWEST_MS))
-    with contextlib.closing(open_now(kept, writer)):
-        timer = threading.Timer(0.1, writer.go_on.set)
-        timer.start()
-        reader = kept.open(make_key(), writer, 0, 60)
-        assert reader.look() is is_whole
-        timer.join()
-        reader.close()
+def test_a_file_whose_size_is_known_is_not_waited_for_as_long_as_one_whose_size_is_not(kept: Snapshots) -> None:
+    sized = HeldWriter(Facts(len(WHOLE), NEWEST_MS))
+    reader = kept.open(make_key(1), sized, 0, 60)
+    assert not reader.look()
+    sized.go_on.set()
+    assert read(reader) == WHOLE
+    unsized = HeldWriter(Facts(None, NEWEST_MS))
+    threading.Timer(0.1, unsized.go_on.set).start()
+    reader = kept.open(make_key(2), unsized, 0, 60)
+    assert reader.look()
+    assert read(reader) == WHOLE
 
 
 def test_k2_a_part_is_read_from_where_it_begins(kept: Snapshots) -> None:

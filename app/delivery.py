@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
+import errno
+import io
 import logging
-import os
+import socket
+import struct
+import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import IO
+from typing import IO, Any
 
 import sqlalchemy as sa
 from flask import Flask, Response, request
 from werkzeug.datastructures import Accept
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
-from werkzeug.wsgi import FileWrapper
 
 from app import snapshots
-from app.errors import DatabaseBusy
+from app.drafts import CHUNK_BYTES, Reader
+from app.errors import DatabaseBusy, OutOfRoom
 from app.extensions import db, get_settings
 from app.snapshots import Key, Snapshots
 
 log = logging.getLogger(__name__)
-CHUNK_BYTES = 1 << 16
+# A file that is made within this time is sent as those that are kept; of a larger one the beginning comes first.
+GRACE_S = 0.5
+# A part of a file whose size is not known yet is waited for so long, less than proxies wait; then comes the whole.
+PART_PATIENCE_S = 20.0
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 GZIP_LEVEL = 5  # 150 MB/s of JSON lines, which become a tenth
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS  # with gzip's own head, in which zlib writes no date: equal bytes for equal content
 
@@ -69,6 +78,48 @@ def compress(chunks: Iterable[bytes]) -> Iterator[bytes]:
     yield packer.flush()
 
 
+@contextlib.contextmanager
+def open_packer(file: IO[bytes], *, is_gzip: bool) -> Iterator[IO[bytes]]:
+    """Open what writes to a file, in gzip where asked: equal bytes for equal content, in whatever pieces it comes (K3).
+
+    The file stays open.
+    """
+    packer = _Packer(file, is_gzip=is_gzip)
+    with io.BufferedWriter(packer, CHUNK_BYTES) as body:
+        yield body
+    packer.finish()
+
+
+class _Packer(io.RawIOBase):
+    def __init__(self, file: IO[bytes], *, is_gzip: bool) -> None:
+        self._file = file
+        self._pending = bytearray()
+        self._gzip = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW) if is_gzip else None
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        if not self._gzip:
+            view = memoryview(data)
+            for start in range(0, len(view), CHUNK_BYTES):
+                self._file.write(view[start : start + CHUNK_BYTES])
+                time.sleep(0)  # the web process serves others meanwhile
+            return len(view)
+        self._pending += data
+        while len(self._pending) >= CHUNK_BYTES:
+            self._file.write(self._gzip.compress(self._pending[:CHUNK_BYTES]))
+            del self._pending[:CHUNK_BYTES]
+            time.sleep(0)
+        return len(data)
+
+    def finish(self) -> None:
+        """Write what is left of gzip."""
+        if self._gzip:
+            self._file.write(self._gzip.compress(self._pending))
+            self._file.write(self._gzip.flush())
+
+
 def send_once(parcel: Parcel, chunks: Iterable[bytes], size_bytes: int | None, close: Callable[[], object]) -> Response:
     """Send what is made for this answer alone, and close it whatever ends that.
 
@@ -89,34 +140,51 @@ def describe_once(parcel: Parcel) -> Response:
     return send_once(parcel, iter(()), None, lambda: None)
 
 
-def send_kept(parcel: Parcel, key: Key, file: IO[bytes] | None) -> Response:
-    """Send a file that is kept, or the part of it that is asked for, or 304 to a client that has it.
+def send_kept(parcel: Parcel, key: Key, reader: Reader | None) -> Response:
+    """Send a file that is kept or is to be, or the part of it that is asked for, or 304 to a client that has it.
 
     Args:
-        file: None, where HEAD is asked for and it is not there: the answer does not tell its length.
+        reader: None, where HEAD is asked for and it is not there: the answer does not tell its length.
 
     Raises:
         RequestedRangeNotSatisfiable: the part begins behind the end.
     """
-    # Flask's own FileWrapper and not the server's: only it can seek to where a part begins.
-    response = parcel.address(Response(FileWrapper(file, CHUNK_BYTES) if file else iter(())))
+    response = parcel.address(Response(reader or iter(())))
     response.headers["Accept-Ranges"] = "bytes"
     response.headers["Cache-Control"] = "private, no-cache"  # kept by the browser alone, which asks each time
     response.set_etag(key.content)
-    if file is None:
+    if reader is None:
         response.make_conditional(request)
         return response
-    size_bytes = file.seek(0, 2)
-    file.seek(0)
-    response.content_length = size_bytes
-    response.last_modified = dt.datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, dt.UTC)
+    facts = reader.find_facts()
+    if facts.size_bytes is not None:
+        response.content_length = facts.size_bytes
+    if facts.newest_ms is not None:
+        response.last_modified = dt.datetime.fromtimestamp(facts.newest_ms / 1000, dt.UTC)
     try:
         response.make_conditional(request)
-        _cut(response, size_bytes)
+        _cut(response, facts.size_bytes)
     except RequestedRangeNotSatisfiable:
-        file.close()
+        reader.close()
         raise
+    if facts.size_bytes is None and request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+        response.call_on_close(reader.close)
+        response.response = _reset_at_failure(reader, request.environ.get("gunicorn.socket"))
     return response
+
+
+def _reset_at_failure(reader: Reader, connection: socket.socket | None) -> Iterator[bytes]:
+    """Yield the bytes to a client of HTTP/1.0, as nginx is by default, to which a connection's end is the file's (K6).
+
+    So it must not end as usual where the file is not whole.
+    """
+    try:
+        yield from reader
+    except Exception:
+        if connection is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+        raise
 
 
 def is_current(key: Key) -> bool:
@@ -124,12 +192,37 @@ def is_current(key: Key) -> bool:
     return not request.if_match and request.if_none_match.contains_weak(key.content)
 
 
-def _cut(response: Response, size_bytes: int) -> None:
-    # The whole answers several ranges, a range of another unit, and a range of anything but GET (RFC 9110, 14.2).
+def _cut(response: Response, size_bytes: int | None) -> None:
+    # The whole answers several ranges, a range of another unit, a range of anything but GET (RFC 9110, 14.2), and one
+    # of a file whose size is not known yet.
     wanted = request.range
-    is_for_bytes = wanted is not None and wanted.units == "bytes" and len(wanted.ranges) == 1
+    is_for_bytes = size_bytes is not None and wanted is not None and wanted.units == "bytes" and len(wanted.ranges) == 1
     if is_for_bytes and response.status_code == 200 and request.method == "GET":
         response.make_conditional(request, accept_ranges=True, complete_length=size_bytes)
+
+
+def open_kept(key: Key, write: snapshots.Writer) -> Reader:
+    """Open the file that answers this request, which `write` begins where there is none.
+
+    Raises:
+        whatever `write` raises before there is anything to send.
+    """
+    return get_kept().open(key, write, GRACE_S, PART_PATIENCE_S if request.range else GRACE_S)
+
+
+@contextlib.contextmanager
+def telling_no_room() -> Iterator[None]:
+    """Tell a client where the disk has no room for what it asks for.
+
+    Raises:
+        OutOfRoom: so it is.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise OutOfRoom() from error
+        raise
 
 
 def get_kept() -> Snapshots:

@@ -7,10 +7,11 @@ import dataclasses
 import enum
 import functools
 import itertools
+import math
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, TypeVar
 
 import msgpack
 import sqlalchemy as sa
@@ -20,10 +21,12 @@ from app.errors import InvalidInput
 from app.models import Dataset, Result, Schedule
 from app.states import ResultKind
 
+T = TypeVar("T")
 FIELDS = ("dataset_id", "dataset", "result", "date_added")
 PAGE_ROWS = 2000
 PAGE_BYTES = 4 << 20
 STEP_ROWS = 20_000
+SMALL_BYTES = 800  # a value that SQLite keeps in one piece with the rest of its row
 CHUNK_BYTES = 1 << 16
 
 
@@ -96,31 +99,103 @@ def make_download(engine: sa.Engine, campaign_id: int, kind: Format, fields: tup
     """Write the current run's values to a temporary file in a folder."""
     body = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the download closes it
     try:
-        with open_snapshot(engine) as connection:
-            run = connection.scalar(sa.select(Schedule.run).where(Schedule.campaign_id == campaign_id)) or 0
-            if kind is Format.MSGPACK and not fields:
-                count = _write_plain(joined.iter_joined(connection, campaign_id), body)
-            else:
-                pages = iter_pages(connection, campaign_id, wants_dataset="dataset" in fields)
-                count = _write(kind, fields, pages, body)
-        head = _make_head(kind, fields, count)
-        return Download(head, body, len(head) + body.tell(), count, run)
+        with open_values(engine, campaign_id) as values:
+            count = values.write(kind, fields, body)
+        head = make_head(kind, fields, count)
+        return Download(head, body, len(head) + body.tell(), count, values.run)
     except BaseException:
         body.close()
         raise
 
 
-def find_newest(engine: sa.Engine, campaign_id: int, run: int) -> int:
-    """Return when the newest value of a run was stored, in ms since 1970; 0 where there is none."""
-    newest, of_run = 0, (Result.campaign_id == campaign_id, Result.run == run, Result.kind == ResultKind.VALUE.value)
-    added_ms = sa.func.max(sa.type_coerce(Result.date_added, sa.BigInteger))
+@dataclasses.dataclass(frozen=True, slots=True)
+class Survey:
+    """How many values a run has, what they have in bytes, and when the newest was stored, in ms since 1970.
+
+    0, where there is no value; None, where it takes too long to say.
+    """
+
+    count: int
+    size_bytes: int
+    newest_ms: int | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Values:
+    """The values of a campaign's current run, as one transaction sees them (R1)."""
+
+    connection: sa.Connection
+    campaign_id: int
+    run: int
+
+    def write(self, kind: Format, fields: tuple[str, ...], body: IO[bytes]) -> int:
+        """Write what follows the head, and return of how many values."""
+        if kind is Format.MSGPACK and not fields:
+            return _write_plain(joined.iter_joined(self.connection, self.campaign_id), body)
+        pages = iter_pages(self.connection, self.campaign_id, wants_dataset="dataset" in fields)
+        return _write(kind, fields, pages, body)
+
+    def survey(self, mean_bytes: float, limit_s: float = math.inf) -> Survey | None:
+        """Look at all values without reading them.
+
+        Args:
+            mean_bytes: what a value has, more or less.
+            limit_s: how long counting may take, beyond which there is no survey, and then finding the newest, beyond
+                which there is no date: SQLite reads all of a large value to come to what is stored behind it.
+        """
+        if mean_bytes <= SMALL_BYTES:
+            return self._survey_small(limit_s)
+        pages = _take_within(limit_s, self._iter_sizes())
+        if pages is None:
+            return None
+        newest = _take_within(limit_s, self._iter_newest(pages))
+        newest_ms = None if newest is None else max(newest, default=0)
+        return Survey(sum(values for _, values, _ in pages), sum(size for _, _, size in pages), newest_ms)
+
+    def _survey_small(self, limit_s: float) -> Survey | None:
+        stored = _Values(self.campaign_id, self.run, wants_dataset=False)
+        end = self.connection.execute(stored.select_end()).scalar_one()
+        queries = (stored.select_survey(first) for first in range(0, end, STEP_ROWS))
+        rows = _take_within(limit_s, (self.connection.execute(query).one() for query in queries))
+        if rows is None:
+            return None
+        newest_ms = max((newest for _, _, newest in rows), default=0)
+        return Survey(sum(count for count, _, _ in rows), sum(int(size) for _, size, _ in rows), newest_ms)
+
+    def _iter_sizes(self) -> Iterator[tuple[int, int, int]]:
+        """Yield (first position, values, their bytes) of every PAGE_ROWS positions."""
+        stored = _Values(self.campaign_id, self.run, wants_dataset=False)
+        for first in range(0, self.connection.execute(stored.select_end()).scalar_one(), PAGE_ROWS):
+            values, size_bytes = self.connection.execute(stored.select_size(first, PAGE_ROWS)).one()
+            yield first, values, int(size_bytes)
+
+    def _iter_newest(self, pages: Iterable[tuple[int, int, int]]) -> Iterator[int]:
+        """Yield when the newest value of every page was stored, of less than a page where that has many bytes."""
+        stored = _Values(self.campaign_id, self.run, wants_dataset=False)
+        for first, _, size_bytes in pages:
+            is_large = size_bytes > PAGE_BYTES
+            sizes = self.connection.execute(stored.select_sizes(first)).all() if is_large else ()
+            for low, high in _part(sizes) if is_large else ((first, first + PAGE_ROWS - 1),):
+                yield self.connection.scalar(stored.select_newest(low, high)) or 0
+
+
+def _take_within(limit_s: float, items: Iterable[T]) -> list[T] | None:
+    """Return all items; None, where they take longer than so many seconds."""
+    give_up_at, taken = time.monotonic() + limit_s, []
+    for item in items:
+        taken.append(item)
+        if time.monotonic() > give_up_at:
+            return None
+        time.sleep(0)  # the web process serves others meanwhile
+    return taken
+
+
+@contextlib.contextmanager
+def open_values(engine: sa.Engine, campaign_id: int) -> Iterator[Values]:
+    """Open a transaction that only reads a campaign's values."""
     with open_snapshot(engine) as connection:
-        end = connection.scalar(sa.select(sa.func.max(Result.position)).where(*of_run[:2])) or 0
-        for low in range(0, end + 1, STEP_ROWS):
-            query = sa.select(added_ms).where(*of_run, Result.position.between(low, low + STEP_ROWS - 1))
-            newest = max(newest, connection.scalar(query) or 0)
-            time.sleep(0)  # the web process serves others meanwhile
-    return newest
+        run = connection.scalar(sa.select(Schedule.run).where(Schedule.campaign_id == campaign_id)) or 0
+        yield Values(connection, campaign_id, run)
 
 
 @contextlib.contextmanager
@@ -158,6 +233,22 @@ class _Values:
     def select_end(self) -> sa.Select[Any]:
         """Select the position after the last value's, or 0."""
         return sa.select(sa.func.coalesce(sa.func.max(Result.position) + 1, 0)).where(*self._stored())
+
+    def select_survey(self, first: int) -> sa.Select[Any]:
+        """Select (number, bytes, when the newest was stored) of the values in STEP_ROWS positions."""
+        newest = sa.func.coalesce(sa.func.max(sa.type_coerce(Result.date_added, sa.BigInteger)), 0)
+        return self.select_size(first, STEP_ROWS).add_columns(newest)
+
+    def select_size(self, first: int, rows: int) -> sa.Select[Any]:
+        """Select (number, bytes) of the values in so many positions."""
+        size_bytes = sa.func.coalesce(sa.func.sum(sa.func.length(Result.data)), 0)
+        query = sa.select(sa.func.count(), size_bytes).where(*self._stored())
+        return query.where(Result.position.between(first, first + rows - 1))
+
+    def select_newest(self, low: int, high: int) -> sa.Select[Any]:
+        """Select when the newest value of these positions was stored."""
+        added_ms = sa.func.max(sa.type_coerce(Result.date_added, sa.BigInteger))
+        return sa.select(added_ms).where(*self._stored(), Result.position.between(low, high))
 
     def select_sizes(self, first: int) -> sa.Select[Any]:
         """Select (position, bytes) of the values in PAGE_ROWS positions, which does not read them."""
@@ -229,7 +320,8 @@ def _choose_writer(kind: Format, fields: tuple[str, ...]) -> Callable[[Entry], I
     return lambda entry: map(str.encode, iter_text(entry, fields))
 
 
-def _make_head(kind: Format, fields: tuple[str, ...], count: int) -> bytes:
+def make_head(kind: Format, fields: tuple[str, ...], count: int) -> bytes:
+    """Return what comes before so many values."""
     if kind is Format.MSGPACK:
         return bytes(msgpack.Packer().pack_array_header(count))
     return ",".join(fields).encode() + b"\r\n" if kind is Format.CSV else b""

@@ -9,6 +9,7 @@
     ├── SignInRefused           a provider's answer does not open an account; the message says why, to the person
     ├── ProviderFailed          the site where somebody has their account does not answer as it should
     ├── DatabaseBusy            the database could not be written to in time
+    ├── OutOfRoom               the disk has no room for what was asked for
     ├── SettingsError           the environment holds a value that cannot work
     ├── InvalidValue            bytes that are not one msgpack value within limits (codec)
     └── ProtocolError           a volunteer broke the protocol: its connection ends, and nothing else
@@ -130,6 +131,13 @@ class DatabaseBusy(ManyhandsError):
     http_status = 503
     kind = "database-busy"
     exit_code = 75  # EX_TEMPFAIL of sysexits.h
+
+
+class OutOfRoom(ManyhandsError):
+    """The server has no room on its disk to prepare this. Nothing is lost; tell whoever runs the site."""
+
+    http_status = 507
+    kind = "out-of-room"
 
 
 class SettingsError(ManyhandsError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -16,6 +15,7 @@ from sqlalchemy.orm import Session
 from app import database
 from app.models import Base
 from app.settings import Settings
+from app.turns import Turns
 
 T = TypeVar("T")
 db = SQLAlchemy(model_class=Base)
@@ -23,8 +23,8 @@ login_manager = LoginManager()
 csrf = CSRFProtect()
 # Anybody may ask for public results: making a download takes the processor and the database for as long as it has
 # values, and sending that of a running campaign a file for as long as the visitor reads.
-making_for_visitors = threading.BoundedSemaphore(2)
-sending_to_visitors = threading.BoundedSemaphore(16)
+making_for_visitors = Turns(2, per_address=1)
+sending_to_visitors = Turns(16, per_address=4)
 
 
 def get_settings() -> Settings:

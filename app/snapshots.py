@@ -3,7 +3,7 @@
 Promises, cited by the tests:
 K1 a file is whole or not there: it is written under another name and renamed when it is complete. One that was written
    before the machine last started is not used, because a power cut keeps names whose bytes are lost.
-K2 whoever asks while a file is written waits for it; nobody writes it a second time.
+K2 whoever asks while a file is written reads it as it grows, in whatever process; nobody writes it a second time.
 K3 a name stands for one content for ever. It is made of numbers and a hash, never of what a visitor typed.
 K4 all files together have no more than so many bytes: the one that was not asked for the longest goes first. A sweep
    takes away what belongs to a run that is over or to a campaign that is deleted, and what nobody asked for in a month.
@@ -11,32 +11,33 @@ K4 all files together have no more than so many bytes: the one that was not aske
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import fcntl
 import hashlib
+import logging
 import os
 import re
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO
 
 import sqlalchemy as sa
 
+from app import drafts
+from app.drafts import Draft, Reader
 from app.models import Campaign, Schedule
 
+log = logging.getLogger(__name__)
 FOLDER = "snapshots"
 UNUSED_S = 30 * 86_400.0
-WAIT_S = 0.05  # between looks at a file that somebody else writes
 LAYOUT = 1  # of the files: another number when the same values are written differently
 _NAME = re.compile(r"(?P<campaign>\d+)-(?P<run>\d+)-(?P<values>\d+)-[0-9a-f]{32}\.[a-z]+(\.gz)?")
-_DRAFT = ".part"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
-# Writes the whole content into a file and returns when its newest value was stored, in ms since 1970.
-Writer = Callable[[IO[bytes]], int]
+# Writes the whole content into a draft and returns when its newest value was stored, in ms since 1970. It runs in a
+# thread of its own, which in a web process is a greenlet.
+Writer = Callable[[Draft], int]
 
 
 class Changed(Exception):
@@ -87,56 +88,67 @@ class Snapshots:
         self._folder = self._root / (_BOOT.read_text().strip() if _BOOT.exists() else "boot")
         self._max_bytes = max_bytes
 
-    def find(self, key: Key) -> IO[bytes] | None:
+    def find(self, key: Key) -> Reader | None:
         """Open a file, or return None where there is none. Its date of change is that of its newest value."""
+        path = self._folder / key.name
         try:
-            file = (self._folder / key.name).open("rb")
+            file = path.open("rb", buffering=0)
         except FileNotFoundError:
             return None
         os.utime(file.fileno(), ns=(time.time_ns(), os.fstat(file.fileno()).st_mtime_ns))
-        return file
+        return Reader(file, path, is_whole=True)
 
-    def get(self, key: Key, write: Writer) -> IO[bytes]:
-        """Open a file, which is written first where there is none (K1, K2).
+    def open(self, key: Key, write: Writer, grace_s: float, unsized_s: float) -> Reader:
+        """Open a file that can be read at once: the whole, or its draft, which is begun where there is none (K1, K2).
+
+        Args:
+            grace_s: how long the whole is waited for; see `Reader.settle`.
+            unsized_s: how long where its size is not known before.
 
         Raises:
-            whatever `write` raises; then there is no file.
+            whatever `write` raises before there is anything to read; then there is no file.
         """
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         while True:
-            if file := self.find(key):
-                return file
-            draft = _open_alone(self._folder / f"{key.name}{_DRAFT}")
-            if draft is None:
-                time.sleep(WAIT_S)
-            elif (self._folder / key.name).exists():  # it was finished between the two looks
-                os.unlink(draft.name)
-                draft.close()
-            else:
-                return self._make(key, draft, write)
+            if reader := self._enter(key, write):
+                try:
+                    reader.settle(grace_s, unsized_s)
+                    return reader
+                except drafts.Left:
+                    reader.close()
+                except BaseException:
+                    reader.close()
+                    raise
+            time.sleep(drafts.LOOK_S)  # somebody else has just come or gone
 
-    def _make(self, key: Key, draft: IO[bytes], write: Writer) -> IO[bytes]:
-        try:
-            draft.truncate()
-            newest_ms = write(draft)
-            draft.flush()
-            os.utime(draft.fileno(), ns=(time.time_ns(), newest_ms * 1_000_000))
-            self._keep(key, draft)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(draft.name)
+    def _enter(self, key: Key, write: Writer) -> Reader | None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if reader := self.find(key):
+            return reader
+        path = self._folder / key.name
+        draft = drafts.take_draft(path)
+        if draft is None:
+            return drafts.open_reader(path)
+        if path.exists():  # it was finished between the two looks
+            draft.discard()
             draft.close()
-            raise
-        fcntl.flock(draft, fcntl.LOCK_UN)
-        draft.seek(0)
-        return draft
+            return None
+        reader = drafts.open_reader(path, draft)
+        # A daemon: a process that ends does not wait for it, and its lock goes with it.
+        threading.Thread(target=self._make, args=(key, draft, write), daemon=True).start()
+        return reader
 
-    def _keep(self, key: Key, draft: IO[bytes]) -> None:
-        if os.fstat(draft.fileno()).st_size > self._max_bytes:
-            os.unlink(draft.name)  # whoever has it open reads it to its end
-            return
-        os.replace(draft.name, self._folder / key.name)
-        self._make_room(key)
+    def _make(self, key: Key, draft: Draft, write: Writer) -> None:
+        try:
+            size_bytes = draft.finish(write(draft))
+            draft.keep(is_named=size_bytes <= self._max_bytes)
+            if size_bytes <= self._max_bytes:
+                self._make_room(key)
+        except BaseException as error:
+            draft.discard(error)
+            if not isinstance(error, Changed):
+                log.warning("the download %s was not made", key.name, exc_info=True)
+        finally:
+            draft.close()
 
     def _make_room(self, kept: Key) -> None:
         """Take away what the new file outdates, then the files that were not asked for the longest (K4)."""
@@ -172,15 +184,7 @@ class Snapshots:
                 gone.append(path)
         for path in gone:
             path.unlink(missing_ok=True)
-        return len(gone) + self._sweep_drafts()
-
-    def _sweep_drafts(self) -> int:
-        """Take away drafts whose writer is gone: its lock went with it."""
-        abandoned = [draft for path in self._folder.glob(f"*{_DRAFT}") if (draft := _open_alone(path))]
-        for draft in abandoned:
-            os.unlink(draft.name)
-            draft.close()
-        return len(abandoned)
+        return len(gone) + drafts.sweep(self._folder)
 
     def _iter_files(self) -> Iterator[tuple[Path, tuple[int, int, int]]]:
         """Yield each file with the campaign, the run and the number of values that its name tells."""
@@ -194,26 +198,6 @@ def _find_stat(path: Path) -> os.stat_result | None:
         return path.stat()
     except FileNotFoundError:
         return None
-
-
-def _open_alone(path: Path) -> IO[bytes] | None:
-    """Open a draft, made where there is none, that nobody else has open so; None while somebody has.
-
-    The lock ends with its process, however that ends. It never waits in C, where all of a gevent process would wait.
-    """
-    file = open(path, "r+b", opener=_create)  # noqa: SIM115 - handed to the caller
-    with contextlib.suppress(BlockingIOError):
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        named = _find_stat(path)
-        if named is not None and os.path.samestat(named, os.fstat(file.fileno())):
-            return file
-    file.close()
-    return None
-
-
-def _create(path: str, _flags: int) -> int:
-    # Never emptied by opening: another one may be writing it.
-    return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def find_runs(connection: sa.Connection) -> dict[int, int]:

@@ -22,6 +22,7 @@ FLOORS = [
         "proxies",
         "settings",
         "states",
+        "turns",
         "wording",
     },
     {
@@ -42,6 +43,7 @@ FLOORS = [
         "demo",
         "devices",
         "downloads",
+        "drafts",
         "embedding",
         "erasure",
         "examples",

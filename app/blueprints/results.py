@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import contextlib
-import threading
-import time
-from collections.abc import Callable, Iterator
 from functools import partial
-from typing import IO
 
+import sqlalchemy as sa
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app import campaigns, codec, delivery, downloads, results, security, sheets, snapshots, trials
+from app import (
+    campaigns,
+    codec,
+    delivery,
+    downloads,
+    guards,
+    ledger,
+    results,
+    security,
+    sheets,
+    snapshots,
+    throttling,
+    trials,
+)
 from app.campaigns import State
 from app.delivery import Parcel
-from app.downloads import Download, Format
-from app.errors import DatabaseBusy, InvalidInput, ManyhandsError, NotFound
+from app.downloads import Format, Survey, Values
+from app.drafts import Draft, Facts, Reader
+from app.errors import InvalidInput, ManyhandsError, NotFound
 from app.extensions import db, get_settings, making_for_visitors, sending_to_visitors
 from app.models import Campaign
 from app.snapshots import Key
+from app.turns import Turns
 
 blueprint = Blueprint("results", __name__, url_prefix="/campaign/<int:campaign_id>/results")
 VALUE_OBJECTS = 2000
 TURN_WAIT_S = 5.0
+SURVEY_S = 2.0  # for counting all values before the first byte of a download, and as long for its date
 
 
 @blueprint.app_template_filter()
@@ -169,44 +182,42 @@ def _download(campaign_id: int, kind: Format) -> ResponseReturnValue:
     overview = campaigns.get_overview(db.session(), campaign)
     values = overview.progress.value_count
     key = snapshots.make_key(campaign, values, kind.value, fields, is_gzip=parcel.is_gzip)
-    is_own = _is_own(campaign)
-    make = partial(_make, campaign_id, kind, fields, is_own=is_own)
+    visitor = _find_visitor(campaign)
     # The request's own transaction ends here: a slow client must not hold it (R3).
     db.session.remove()
-    if overview.state is State.DONE:
-        # Reset, deleted or tried again in this very moment: then as a running one.
-        with contextlib.suppress(snapshots.Changed):
-            return delivery.send_kept(parcel, key, _find_kept(key, make))
-    if request.method == "HEAD":
-        return delivery.describe_once(parcel)
+    with delivery.telling_no_room():
+        if overview.state is State.DONE:
+            # Reset, deleted or tried again in this very moment: then as a running one.
+            with contextlib.suppress(snapshots.Changed):
+                write = partial(_write, db.engine, key, kind, fields, visitor)
+                return delivery.send_kept(parcel, key, _find_kept(key, write))
+        if request.method == "HEAD":
+            return delivery.describe_once(parcel)
+        return _send_running(parcel, campaign_id, kind, fields, visitor)
+
+
+def _send_running(
+    parcel: Parcel, campaign_id: int, kind: Format, fields: tuple[str, ...], visitor: str | None
+) -> ResponseReturnValue:
     with contextlib.ExitStack() as held:
-        held.enter_context(_take_turn(sending_to_visitors, is_own=is_own))
-        download = make()
+        held.enter_context(_take_turn(sending_to_visitors, visitor))
+        with _take_turn(making_for_visitors, visitor):
+            download = downloads.make_download(db.engine, campaign_id, kind, fields, get_settings().instance_dir)
         held.callback(download.close)
         return delivery.send_once(parcel, download.iter_chunks(), download.size_bytes, held.pop_all().close)
 
 
-@contextlib.contextmanager
-def _take_turn(turns: threading.BoundedSemaphore, *, is_own: bool) -> Iterator[None]:
+def _take_turn(turns: Turns, visitor: str | None) -> contextlib.AbstractContextManager[None]:
     """Let only so many visitors do something at once, so that they never keep the owner from it or fill the disk.
 
-    Raises:
-        DatabaseBusy: all turns are taken, and stayed so for a while.
+    Args:
+        visitor: the address that counts; None, for the owner.
     """
-    if is_own:
-        yield
-        return
-    if not turns.acquire(timeout=TURN_WAIT_S):
-        raise DatabaseBusy("Many download public results at the moment. Try again in a moment.")
-    try:
-        yield
-    finally:
-        turns.release()
+    return contextlib.nullcontext() if visitor is None else turns.take(visitor, TURN_WAIT_S)
 
 
-def _make(campaign_id: int, kind: Format, fields: tuple[str, ...], *, is_own: bool) -> Download:
-    with _take_turn(making_for_visitors, is_own=is_own):
-        return downloads.make_download(db.engine, campaign_id, kind, fields, get_settings().instance_dir)
+def _find_visitor(campaign: Campaign) -> str | None:
+    return None if _is_own(campaign) else throttling.normalise_address(guards.get_address())
 
 
 def _address(campaign: Campaign, name: str, media_type: str) -> Parcel:
@@ -214,20 +225,43 @@ def _address(campaign: Campaign, name: str, media_type: str) -> Parcel:
     return Parcel(name, media_type, is_gzip=is_gzip, is_public=campaign.results_public)
 
 
-def _find_kept(key: Key, make: Callable[[], Download]) -> IO[bytes] | None:
+def _find_kept(key: Key, write: snapshots.Writer) -> Reader | None:
     """Return the file of a finished campaign's values; None where the answer has none to show."""
     if delivery.is_current(key):
         return None
-    kept = delivery.get_kept()
-    return kept.find(key) if request.method == "HEAD" else kept.get(key, partial(_write, key, make))
+    return delivery.get_kept().find(key) if request.method == "HEAD" else delivery.open_kept(key, write)
 
 
-def _write(key: Key, make: Callable[[], Download], file: IO[bytes]) -> int:
-    with contextlib.closing(make()) as download:
-        if (download.run, download.count) != (key.run, key.value_count):
-            raise snapshots.Changed
-        chunks = download.iter_chunks()
-        for chunk in delivery.compress(chunks) if key.is_gzip else chunks:
-            file.write(chunk)
-            time.sleep(0)  # the web process serves others meanwhile
-    return downloads.find_newest(db.engine, key.campaign_id, key.run)
+def _write(
+    engine: sa.Engine, key: Key, kind: Format, fields: tuple[str, ...], visitor: str | None, draft: Draft
+) -> int:
+    """Write a finished campaign's values, in a thread that knows no request, and return when the newest was stored.
+
+    Raises:
+        Changed: the values are not those any more that the key stands for; known before the first byte, but where there
+            are too many of them to be counted and the counters are wrong.
+    """
+    with _take_turn(making_for_visitors, visitor), downloads.open_values(engine, key.campaign_id) as values:
+        told = _read_counters(values)
+        # Where looking takes too long, the counters are believed: the end of the file will tell.
+        survey = values.survey(told.size_bytes / max(1, told.count), SURVEY_S) or told
+        _check(key, values.run, survey.count)
+        head = downloads.make_head(kind, fields, survey.count)
+        is_sized = kind is Format.MSGPACK and not fields and not key.is_gzip
+        draft.announce(Facts(len(head) + survey.size_bytes if is_sized else None, survey.newest_ms))
+        with delivery.open_packer(draft.file, is_gzip=key.is_gzip) as body:
+            body.write(head)
+            _check(key, values.run, values.write(kind, fields, body))
+        if survey.newest_ms is None:
+            survey = values.survey(told.size_bytes / max(1, told.count)) or survey
+    return survey.newest_ms or 0
+
+
+def _read_counters(values: Values) -> Survey:
+    progress = ledger.sum_progress(values.connection, [(values.campaign_id, values.run)])[values.campaign_id]
+    return Survey(progress.value_count, progress.result_bytes, None)
+
+
+def _check(key: Key, run: int, count: int) -> None:
+    if (run, count) != (key.run, key.value_count):
+        raise snapshots.Changed

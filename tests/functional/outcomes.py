@@ -24,9 +24,10 @@ def make(database: Database, email: str, datasets: int, outcomes: dict[int, Any]
     campaign_id = make_campaign(database, [{"n": n} for n in range(datasets)], owner_id=owner_id, name="Squares <b>")
     rows = [_row(campaign_id, position, outcome) for position, outcome in outcomes.items()]
     kinds = [row["kind"] for row in rows]
+    result_bytes = sum(len(row["data"] or b"") for row in rows)
     progress = {
         "campaign_id": campaign_id, "run": 1, "process": 0, "value_count": kinds.count(0),
-        "nothing_count": kinds.count(1), "failed_count": kinds.count(2), "compute_ms": 0, "result_bytes": 0,
+        "nothing_count": kinds.count(1), "failed_count": kinds.count(2), "compute_ms": 0, "result_bytes": result_bytes,
     }  # fmt: skip
     if rows:
         database.write(lambda connection: connection.execute(sa.insert(Result), rows))

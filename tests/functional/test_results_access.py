@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 
 import pytest
 import sqlalchemy as sa
@@ -14,6 +13,7 @@ from werkzeug.test import TestResponse
 from app.blueprints import results
 from app.database import Database
 from app.models import KernelError, Volunteer
+from app.turns import Turns
 from tests import cast
 from tests.functional.outcomes import FAILED, MOMENT, make, publish
 from tests.functional.pages import text
@@ -148,8 +148,8 @@ def test_only_public_downloads_may_be_read_by_pages_of_other_sites(
 def few_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """A site on which two visitors at once are many, and nobody waits for a turn."""
     monkeypatch.setattr(results, "TURN_WAIT_S", 0)
-    monkeypatch.setattr(results, "sending_to_visitors", threading.BoundedSemaphore(2))
-    monkeypatch.setattr(results, "making_for_visitors", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(results, "sending_to_visitors", Turns(2, per_address=2))
+    monkeypatch.setattr(results, "making_for_visitors", Turns(1, per_address=1))
 
 
 @pytest.mark.usefixtures("few_turns")

@@ -125,7 +125,7 @@ def _forbid_making(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_arguments: Any) -> None:
         raise AssertionError("the database is asked for the values")
 
-    monkeypatch.setattr(downloads, "make_download", refuse)
+    monkeypatch.setattr(downloads, "open_values", refuse)
 
 
 def test_every_form_of_a_download_has_a_tag_of_its_own(alice: cast.Person, finished: str) -> None:
@@ -243,14 +243,14 @@ def test_counters_that_do_not_match_the_values_make_no_file_that_is_kept(
 def test_two_who_ask_at_once_get_one_file_that_was_made_once(
     app: Flask, alice: cast.Person, finished: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, go_on, make_download = [], threading.Event(), downloads.make_download
+    made, go_on, open_values = [], threading.Event(), downloads.open_values
 
-    def make_slowly(*arguments: Any) -> downloads.Download:
+    def open_slowly(*arguments: Any) -> Any:
         made.append(arguments)
         assert go_on.wait(20)
-        return make_download(*arguments)
+        return open_values(*arguments)
 
-    monkeypatch.setattr(downloads, "make_download", make_slowly)
+    monkeypatch.setattr(downloads, "open_values", open_slowly)
     answers: list[TestResponse] = []
     browsers = [_copy(app, alice) for _ in range(3)]
     threads = [threading.Thread(target=lambda b=b: answers.append(b.get(finished))) for b in browsers]

@@ -1,4 +1,7 @@
-"""Downloads kept as files (K1 to K4), and those who write them at once, are killed at it, or run out of room."""
+"""Downloads kept as files (K1 to K4), and those who write them at once, are killed at it, or run out of room.
+
+How they are read while they are written (K2, K5, K6) is in test_drafts.py.
+"""
 
 from __future__ import annotations
 
@@ -8,62 +11,31 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 import pytest
 
 from app import snapshots
-from app.models import Campaign, Schedule
-from app.snapshots import Key, Snapshots
+from app.drafts import Draft, Facts
+from app.snapshots import Snapshots
+from tests.unit.kept_files import LARGE, files, get, make_key, read, write
 
-LARGE = 1 << 40
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def make_key(campaign_id: int = 1, run: int = 1, values: int = 1, **options: object) -> Key:
-    given = {"seed": 5, "generated": 1, "digest": "d", "ending": "csv", "fields": ("result",), "is_gzip": False}
-    given |= options
-    campaign = Campaign(id=campaign_id, seed=given["seed"])
-    campaign.schedule = Schedule(run=run, generated=given["generated"], digest=given["digest"])
-    fields = given["fields"]
-    assert isinstance(fields, tuple)
-    return snapshots.make_key(campaign, values, str(given["ending"]), fields, is_gzip=bool(given["is_gzip"]))
-
-
-def write(content: bytes) -> Callable[[IO[bytes]], int]:
-    def writer(file: IO[bytes]) -> int:
-        file.write(content)
-        return 1_700_000_000_500
-
-    return writer
-
-
-def never(_file: IO[bytes]) -> int:
+def never(_draft: Draft) -> int:
     raise AssertionError("it was written again")
-
-
-def read(file: IO[bytes] | None) -> bytes | None:
-    if file is None:
-        return None
-    with file:
-        return file.read()
-
-
-def files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def test_a_file_is_written_once_and_read_from_its_beginning_with_the_date_of_its_newest_value(tmp_path: Path) -> None:
     kept, key = Snapshots(str(tmp_path), LARGE), make_key()
     assert kept.find(key) is None
-    with kept.get(key, write(b"abc")) as file:
-        assert (file.read(), os.fstat(file.fileno()).st_mtime) == (b"abc", 1_700_000_000.5)
-    assert read(kept.get(key, never)) == b"abc"
-    with Snapshots(str(tmp_path), LARGE).get(key, never) as file:
-        assert os.fstat(file.fileno()).st_mtime == 1_700_000_000.5
-    assert [path.stat().st_mode & 0o777 for path in files(tmp_path)] == [0o600]
+    for writer in (write(b"abc"), never):
+        reader = get(kept, key, writer)
+        assert reader.find_facts() == Facts(3, 1_700_000_000_500)
+        assert read(reader) == b"abc"
+    assert read(get(Snapshots(str(tmp_path), LARGE), key, never)) == b"abc"
+    assert [path.stat().st_mode & 0o777 for path in files(tmp_path)] == [0o400]
 
 
 @pytest.mark.parametrize(
@@ -91,26 +63,25 @@ def test_k1_who_fails_at_writing_leaves_nothing_and_the_next_one_writes_it(
 ) -> None:
     kept = Snapshots(str(tmp_path), LARGE)
 
-    def fail(file: IO[bytes]) -> int:
-        file.write(b"half")
+    def fail(draft: Draft) -> int:
+        draft.announce(Facts(5, 1))
+        draft.file.write(b"half")
         raise error
 
     with pytest.raises(type(error)):
-        kept.get(make_key(), fail)
+        get(kept, make_key(), fail)
     assert files(tmp_path) == []
-    assert read(kept.get(make_key(), write(b"whole"))) == b"whole"
+    assert read(get(kept, make_key(), write(b"whole"))) == b"whole"
 
 
 KILLED = """
-import os, sys, time
+import sys, time
 sys.path.insert(0, {root!r})
 from app.snapshots import Key, Snapshots
-def hang(file):
-    file.write(b"half" * 5000)
-    file.flush()
+def hang(draft):
     print("writing", flush=True)
     time.sleep(60)
-Snapshots(sys.argv[1], 1 << 40).get(Key(1, 1, 1, {content!r}, "csv", False), hang)
+Snapshots(sys.argv[1], 1 << 40).open(Key(1, 1, 1, {content!r}, "csv", False), hang, 60, 60)
 """
 
 
@@ -123,7 +94,7 @@ def test_k1_k2_a_writer_that_is_killed_holds_nobody_up_and_its_half_is_never_rea
         assert writer.stdout.readline() == b"writing\n"
         assert kept.find(key) is None
         answers: list[bytes | None] = []
-        thread = threading.Thread(target=lambda: answers.append(read(kept.get(key, write(b"whole")))))
+        thread = threading.Thread(target=lambda: answers.append(read(get(kept, key, write(b"whole")))))
         thread.start()
         thread.join(0.3)
         assert thread.is_alive()  # it waits for the other process
@@ -134,60 +105,30 @@ def test_k1_k2_a_writer_that_is_killed_holds_nobody_up_and_its_half_is_never_rea
     assert [path.name for path in files(tmp_path)] == [key.name]
 
 
-def test_k2_those_who_ask_meanwhile_wait_and_get_the_same_file(tmp_path: Path) -> None:
-    kept, key, go_on, times = Snapshots(str(tmp_path), LARGE), make_key(), threading.Event(), []
-
-    def write_slowly(file: IO[bytes]) -> int:
-        times.append(time.monotonic())
-        assert go_on.wait(20)
-        return write(b"whole")(file)
-
-    answers: list[bytes | None] = []
-    threads = [threading.Thread(target=lambda: answers.append(read(kept.get(key, write_slowly)))) for _ in range(5)]
-    for thread in threads:
-        thread.start()
-    time.sleep(0.2)
-    assert answers == []
-    go_on.set()
-    for thread in threads:
-        thread.join()
-    assert answers == [b"whole"] * 5
-    assert len(times) == 1
-
-
-def test_k2_a_slow_reader_holds_up_nobody(tmp_path: Path) -> None:
-    kept, key = Snapshots(str(tmp_path), LARGE), make_key()
-    with kept.get(key, write(b"abc")) as slow:
-        (path,) = files(tmp_path)
-        path.unlink()
-        assert read(kept.get(key, write(b"abc"))) == b"abc"
-        assert slow.read() == b"abc"
-
-
 def test_k4_the_one_that_was_not_asked_for_the_longest_goes_first(tmp_path: Path) -> None:
     kept, keys = Snapshots(str(tmp_path), 250), [make_key(number) for number in range(4)]
     for number, key in enumerate(keys[:2]):
-        kept.get(key, write(bytes(100))).close()
+        get(kept, key, write(bytes(100))).close()
         path = next(path for path in files(tmp_path) if path.name == key.name)
         os.utime(path, (1000 + number, path.stat().st_mtime))
     assert read(kept.find(keys[0]))  # so that the second one is the oldest
-    kept.get(keys[2], write(bytes(100))).close()
+    get(kept, keys[2], write(bytes(100))).close()
     assert [kept.find(key) is not None for key in keys] == [True, False, True, False]
 
 
 def test_k4_a_file_beyond_the_limit_is_sent_and_not_kept_and_no_other_has_to_go_for_it(tmp_path: Path) -> None:
     kept = Snapshots(str(tmp_path), 100)
-    kept.get(make_key(1), write(bytes(60))).close()
-    assert read(kept.get(make_key(2), write(bytes(101)))) == bytes(101)
+    get(kept, make_key(1), write(bytes(60))).close()
+    assert read(get(kept, make_key(2), write(bytes(101)))) == bytes(101)
     assert [path.name for path in files(tmp_path)] == [make_key(1).name]
-    assert read(Snapshots(str(tmp_path / "off"), 0).get(make_key(3), write(b"x"))) == b"x"
+    assert read(get(Snapshots(str(tmp_path / "off"), 0), make_key(3), write(b"x"))) == b"x"
     assert files(tmp_path / "off") == []
 
 
 def test_k4_a_new_state_of_a_campaign_takes_the_old_one_s_files_away(tmp_path: Path) -> None:
     kept = Snapshots(str(tmp_path), LARGE)
     for key in (make_key(values=1), make_key(2), make_key(values=2), make_key(values=2, is_gzip=True)):
-        kept.get(key, write(b"x")).close()
+        get(kept, key, write(b"x")).close()
     names = {make_key(2).name, make_key(values=2).name, make_key(values=2, is_gzip=True).name}
     assert {path.name for path in files(tmp_path)} == names
 
@@ -197,11 +138,12 @@ def test_k4_a_sweep_takes_what_is_over_deleted_unused_or_of_before_the_last_star
     assert kept.sweep(lambda: {}) == 0
     keys = {number: make_key(number) for number in (1, 2, 3, 4)}
     for key in keys.values():
-        kept.get(key, write(b"x")).close()
+        get(kept, key, write(b"x")).close()
     paths = {path.name: path for path in files(tmp_path)}
     old = paths[keys[4].name]
     os.utime(old, (time.time() - snapshots.UNUSED_S - 60, time.time()))
     (old.parent / f"{keys[1].name}.part").write_bytes(b"half")
+    (old.parent / f"{keys[1].name}.facts").write_bytes(b"5 1")
     (tmp_path / "snapshots" / "an-earlier-start").mkdir()
     (tmp_path / "snapshots" / "an-earlier-start" / keys[1].name).write_bytes(b"lost by a power cut")
     assert kept.sweep(lambda: {1: 1, 2: 2, 4: 1}) == 5

@@ -21,8 +21,9 @@ PYTHON_CHILD = HERE / "python_child.py"
 RAW_CHILD = HERE / "raw_child.py"
 LATE_S = 0.5
 """How long after the limit the parent may take to say what happened: what the product promises."""
-TRIES = 3
-"""A machine that is busy with other things may make anybody late; a flaw of ours is late every time."""
+TRIES, REST_S = 6, 0.5
+"""A machine that is busy with other things may make anybody late, so that each further try comes after a longer rest; a
+flaw of ours is late every time."""
 GROWTH_BYTES = 64 * 2**20
 PATIENT = Limits(wall_s=10)  # For what ends by itself, however busy the machine is.
 KEPT, KEPT_BYTES = 1000, 1000  # The first datasets, if they are small: a consumer that keeps all would grow itself.
@@ -55,7 +56,8 @@ def observe(source: str, *, script: Path = CHILD, limits: Limits | None = None, 
     session, grows by less than GROWTH_BYTES, and raises nothing but the two errors of the package.
     """
     limits = sandbox.fit(limits or Limits(wall_s=0.6))
-    for _ in range(TRIES):
+    for number in range(TRIES):
+        time.sleep(number * REST_S)
         peak_before, began = _reset_peak(), time.monotonic()
         seen = _run(source, script, limits, **options)
         seen = dataclasses.replace(seen, took_s=time.monotonic() - began)

@@ -9,10 +9,9 @@ PEERS := .venv-bench
 LOAD_CLIENT := benchmarks/build/load
 # What a test run may be narrowed to: make test ARGS="-k pause".
 ARGS ?=
-# Files that are tested beside each other on two cores: most tests wait for processes more than they compute, and
-# attacks and abuse, which compare times, have the machine to themselves. Those that wait the longest come first.
-FILES_AT_ONCE := 3
-BROWSER_FILES_AT_ONCE := 2
+# Files that are tested beside each other on two cores; attacks and abuse, which compare times, have the machine to
+# themselves. Those that wait the longest come first.
+FILES_AT_ONCE := 2
 SOAK_TESTS := $(wildcard tests/redteam tests/durability tests/abuse tests/unit/dispatcher tests/walls/test_fuzz.py)
 # What the benchmark may be narrowed to: make bench ONLY=dispatch, or how the names of the wanted rows begin.
 ONLY ?=
@@ -28,7 +27,7 @@ run: $(SETUP)/app $(SETUP)/front ## set everything up and start the site with it
 
 test: $(SETUP)/dev $(SETUP)/front browser ## set everything up and run the whole test suite
 	$(BIN)/python -m pytest -n $(FILES_AT_ONCE) --dist loadfile --no-loadscope-reorder -m "not browser and not alone" $(ARGS)
-	$(BIN)/python -m pytest -n $(BROWSER_FILES_AT_ONCE) --dist loadfile -m browser tests/browser $(ARGS)
+	$(BIN)/python -m pytest -n $(FILES_AT_ONCE) --dist loadfile -m browser tests/browser $(ARGS)
 	$(BIN)/python -m pytest -m "browser or alone" --ignore=tests/browser $(ARGS)
 
 test-fast: $(SETUP)/dev $(SETUP)/front ## the quick tests of the rooms and of the house's rules, without a browser and PostgreSQL

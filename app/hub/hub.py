@@ -7,7 +7,7 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import gevent
 from simple_websocket import ConnectionClosed
@@ -56,6 +56,7 @@ log = logging.getLogger(__name__)
 
 TICK_S = 1.0
 FLUSH_S = 10.0
+KILLS, KILL_S = 6, 0.5
 D_FRAME = encode_text(ServerText.DATASET)
 WAIT_FRAME = encode_text(ServerText.WAIT)
 
@@ -116,7 +117,7 @@ class Hub:
             (self._look, self.settings.change_poll_s),
             (self.heart.beat, self.settings.heartbeat_s),
         )
-        self._greenlets = [gevent.spawn(_repeat, act, pause_s) for act, pause_s in loops]
+        self._greenlets = [gevent.spawn(repeat, act, pause_s) for act, pause_s in loops]
 
     def stop(self) -> None:
         """Send everybody away to reconnect, store what has arrived, and give every lease back."""
@@ -124,7 +125,7 @@ class Hub:
         for connection in list(self._connections.values()):
             connection.socket.close(CloseCode.RESTARTING, "The server restarts.")
         self.writer.flush(FLUSH_S)
-        gevent.killall(self._greenlets)
+        end_loops(self._greenlets)
         self.heart.leave()
 
     # --- connections -------------------------------------------------------------------------------------------------
@@ -320,7 +321,22 @@ def _rules(settings: Settings) -> Rules:
     )
 
 
-def _repeat(act: Callable[[], None], pause_s: float) -> None:
+def end_loops(greenlets: Sequence[gevent.Greenlet]) -> None:
+    """End what would go on for ever, and wait until it has ended.
+
+    Several times if need be: where a kill comes while SQLAlchemy looks whether a connection is alive, the driver raises
+    an error of the database in its place, after which a loop goes on.
+    """
+    for _ in range(KILLS):
+        gevent.killall(greenlets, block=False)
+        gevent.joinall(greenlets, timeout=KILL_S)
+        if all(greenlet.dead for greenlet in greenlets):
+            return
+    log.error("a loop of the hub does not end")
+
+
+def repeat(act: Callable[[], None], pause_s: float) -> None:
+    """Act again and again, whatever fails, until killed."""
     while True:
         gevent.sleep(pause_s)
         try:
